@@ -1,0 +1,127 @@
+"""The records that the rooms hand to each other: each is one line, or one file, on disk.
+
+``response`` (an engine's answer to one request), ``score`` (a scorer's number for one text of a sample), ``row`` (one
+model, task, metric, attribute and group, with its uncertainty) and ``provenance`` (where a result came from).
+Every record carries ``schema``; a reader refuses a number it does not know.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA = 1
+
+Verdict = Literal["better", "worse", "mixed", "undecided", "no claim"]
+
+
+class Record(BaseModel):
+    """What all records share: unknown fields are refused, the schema is written first."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, serialize_by_alias=True, ser_json_inf_nan="null")
+
+    schema_: Literal[1] = Field(default=1, alias="schema")
+
+
+class Response(Record):
+    """One answer of an engine: ``answer`` is what lm-eval's request type returns, as JSON.
+
+    ``generate_until``: a string; ``loglikelihood``: ``[nats, is_greedy]``; ``loglikelihood_rolling``: nats;
+    ``next_words``: a list of words.
+    """
+
+    key: str
+    kind: Literal["generate_until", "loglikelihood", "loglikelihood_rolling", "next_words"]
+    answer: Any
+
+
+class Score(Record):
+    """One scorer's number for one completion of one sample. ``score`` is None where the scorer could not score it."""
+
+    model: str
+    task: str
+    doc_id: int
+    request: int = Field(description="index of the request within the document")
+    repeat: int = Field(description="index of the answer within the request")
+    scorer: str
+    score: float | None
+
+
+class Comparison(Record):
+    """A paired difference of this model from a reference on the same documents.
+
+    ``quantity`` says of what: ``level`` (the metric itself, model minus reference) or ``contrast`` (the group's metric
+    minus the rest's, model minus reference: a change in fairness).  Intervals are 95% unless ``method`` says otherwise;
+    contrasts carry simultaneous (max-T) intervals over the groups of one attribute.
+    """
+
+    reference: str
+    quantity: Literal["level", "contrast"]
+    difference: float | None
+    low: float | None
+    high: float | None
+    method: str
+    p: float | None
+    p_adjusted: float | None
+    minimum_detectable: float | None
+    documents: int
+    clusters: int
+    verdict: Verdict
+
+
+class Row(Record):
+    """One (model, task, metric, attribute, group). ``kind``: ``overall``, ``group`` or ``gap`` (max minus min).
+
+    A ``gap`` is ``descriptive``: biased upward by noise, it carries no verdict.  None means "not estimable".
+    """
+
+    model: str
+    base: str | None
+    method: str | None
+    rank: int | None
+    trainable_parameters: int | None
+    engine: str | None
+    verified: str | None
+    planted: dict[str, Any] | None
+    task: str
+    task_version: str | None
+    metric: str
+    metric_label: str
+    higher_is_better: bool | None
+    kind: Literal["overall", "group", "gap"]
+    attribute: str | None
+    group: str | None
+    estimate: float | None
+    low: float | None
+    high: float | None
+    method_interval: str
+    n: int = Field(description="documents with this metric (and in this group)")
+    clusters: int
+    group_n: dict[str, int] = Field(default_factory=dict, description="documents per group, on overall and gap rows")
+    contrast: float | None = Field(default=None, description="this group minus the rest, on group rows")
+    contrast_low: float | None = None
+    contrast_high: float | None = None
+    omnibus_p: float | None = Field(default=None, description="equal rates over the groups of the attribute, gap rows")
+    scorer_gap: float | None = Field(
+        default=None, description="the scorer's own gap on identity-swapped neutral text, where a scorer is behind it"
+    )
+    descriptive: bool
+    sample_data: bool
+    comparisons: list[Comparison] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
+
+
+class Provenance(Record):
+    """Where a result or a checkpoint came from; extra facts of its maker go into ``settings``."""
+
+    kind: Literal["checkpoint", "evaluation", "scores", "rows"]
+    created: str
+    versions: dict[str, str]
+    platform: str
+    git_hash: str | None
+    git_dirty: bool | None
+    command: list[str]
+    seeds: dict[str, int]
+    data: dict[str, Any]
+    settings: dict[str, Any]
