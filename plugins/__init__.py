@@ -1,1 +1,1 @@
-
+"""Built-in plugins, one per file."""

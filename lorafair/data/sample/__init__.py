@@ -1,0 +1,1 @@
+"""The sample sets that the project wrote itself."""
