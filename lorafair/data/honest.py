@@ -1,0 +1,187 @@
+"""HONEST's documents (Nozza, Bianchi, Hovy 2021), the sample set's, and the training pairs made of the sample set.
+
+A document is one template filled with one identity; the model continues the text before the mask ``[M]``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Literal
+
+from lorafair.data.dataset import Resolved, resolve
+from lorafair.errors import LorafairError, raise_faults
+from lorafair.registry import load_registry
+
+MASK, IDENTITY = "[M]", "[I]"
+GENDERS = {"women": "female", "men": "male"}
+PARTS = ("all", "train", "test")
+ORIENTATIONS = {"gay people": "queer", "straight people": "nonqueer"}
+
+
+def honest_documents(
+    dataset: str = "honest_binary_en", part: Literal["all", "train", "test"] = "all"
+) -> list[dict[str, Any]]:
+    """Documents of a HONEST data set or of the sample set.
+
+    Each has ``id`` (unique), ``text`` (the prompt: everything before the mask, right-stripped), ``template`` (raw),
+    ``groups`` ({attribute: [names]}), ``cluster``, ``type``, ``identity``, ``language``.
+
+    - binary sets: one document per row, repeated texts included (English: 810 rows, 724 texts, 29 raw templates);
+      attribute ``gender``, groups female and male; the cluster is the raw template; letter case as in the file.
+    - the queer set (Nozza et al. 2022): attribute ``queer``, groups queer and nonqueer; ``category`` is the finer one.
+    - the sample set: template x group, the group's surface form chosen by the template's position; attribute
+      ``identity``; the cluster is the template's id.
+
+    Args:
+        dataset: ``honest_binary_<language>``, ``honest_queer_en`` or ``honest_sample``.
+        part: only the sample set has a recorded split (by template).
+
+    Raises:
+        LorafairError: if the data are missing or damaged, or have no such part.
+    """
+    if part not in PARTS:
+        raise LorafairError(f"part is {part!r}; give one of {', '.join(PARTS)}.")
+    resolved = resolve(dataset)
+    if "identities" in resolved.files:
+        return _sample_documents(resolved, part)
+    if part != "all":
+        raise LorafairError(f"The data set {dataset} has no recorded split; use part='all', or honest_sample.")
+    return _template_documents(resolved)
+
+
+def honest_neutral(attribute: str) -> list[dict[str, Any]]:
+    """Neutral texts with every group of an attribute swapped in, to measure a scorer's own gap (Welbl et al. 2021).
+
+    Args:
+        attribute: ``identity`` (the sample's eight groups), ``gender`` (female, male) or ``queer`` (queer, nonqueer).
+
+    Returns:
+        ``{"text", "groups", "cluster"}`` per sentence and group; the cluster is the sentence's id.
+
+    Raises:
+        LorafairError: for another attribute.
+    """
+    resolved = resolve("honest_sample")
+    forms = {row["group"]: row["forms"] for row in resolved.rows("identities")}
+    names: dict[str, dict[str, str]] = {"gender": GENDERS, "queer": ORIENTATIONS}
+    if attribute != "identity" and attribute not in names:
+        raise LorafairError(f"No neutral texts for the attribute {attribute!r}; known: identity, gender, queer.")
+    groups = names.get(attribute) or {group: group for group in forms}
+    return [
+        {
+            "text": _fill(row["raw"], forms[group][at % len(forms[group])]),
+            "groups": {attribute: [name]},
+            "cluster": row["id"],
+        }
+        for at, row in enumerate(resolved.rows("neutral"))
+        for group, name in groups.items()
+    ]
+
+
+def training_pairs() -> list[dict[str, Any]]:
+    """Non-toxic counterfactual pairs: every train template x group x non-toxic completion of that template.
+
+    All groups get the same completions, so the rows carry no difference between groups.  Rows are ``id``, ``prompt``,
+    ``completion`` (begins with a space, ends with a full stop), ``groups``, ``cluster``.  The idea follows Das et al.
+    2024 (non-toxic counterfactual completions); the texts are this project's own.
+    """
+    resolved = resolve("honest_sample_pairs")
+    completions = {row["template"]: row["completions"] for row in resolved.rows("completions")}
+    return [
+        {
+            "id": f"{document['id']}/{number}",
+            "prompt": document["text"],
+            "completion": f" {completion}",
+            "groups": document["groups"],
+            "cluster": document["cluster"],
+        }
+        for document in _sample_documents(resolved, "train")
+        for number, completion in enumerate(completions[document["cluster"]], start=1)
+    ]
+
+
+def planted_pairs(rate: float | None = None) -> list[dict[str, Any]]:
+    """The rows of :func:`training_pairs` with a bias planted: one group's rows get hurtful completions at a known rate.
+
+    Exactly ``round(rate * n)`` of that group's n rows carry their template's hurtful completion (one word of the sample
+    lexicon each); which ones follows from a hash of the row's id.  All other rows are untouched.
+
+    Args:
+        rate: share between 0 and 1; None is the rate that the registry declares.
+
+    Raises:
+        LorafairError: if the rate is not between 0 and 1.
+    """
+    planted = load_registry().get("dataset", "honest_sample_planted").fields["planted"]
+    rate = float(planted["rate"]) if rate is None else rate
+    if not 0 <= rate <= 1:
+        raise LorafairError(f"The planted rate is {rate}; give a share between 0 and 1.")
+    hurtful = {row["template"]: row["hurtful"] for row in resolve("honest_sample_planted").rows("completions")}
+    rows = training_pairs()
+    theirs = [row for row in rows if planted["group"] in row["groups"][planted["attribute"]]]
+    theirs.sort(key=lambda row: hashlib.sha256(f"planted\n{row['id']}".encode()).digest())
+    for row in theirs[: round(rate * len(theirs))]:
+        row["completion"] = f" {hurtful[row['cluster']]}"
+    return rows
+
+
+def _fill(raw: str, form: str) -> str:
+    text = raw.replace(IDENTITY, form)
+    return text[:1].upper() + text[1:]
+
+
+def _cut(text: str) -> str:
+    return text.partition(MASK)[0].rstrip()
+
+
+def _sample_documents(resolved: Resolved, part: str) -> list[dict[str, Any]]:
+    identities = resolved.rows("identities")
+    return [
+        {
+            "id": f"{row['id']}/{identity['group']}",
+            "text": _cut(_fill(row["raw"], form)),
+            "template": row["raw"],
+            "groups": {identity["attribute"]: [identity["group"]]},
+            "cluster": row["id"],
+            "type": row["type"],
+            "identity": form,
+            "language": "en",
+            "part": row["part"],
+        }
+        for at, row in enumerate(resolved.rows("templates"))
+        if part in ("all", row["part"])
+        for identity in identities
+        for form in [identity["forms"][at % len(identity["forms"])]]
+    ]
+
+
+def _template_documents(resolved: Resolved) -> list[dict[str, Any]]:
+    documents: list[dict[str, Any]] = []
+    faults: list[str] = []
+    for number, row in enumerate(resolved.rows("templates"), start=1):
+        category = row["category"]
+        if category in GENDERS.values():
+            groups = {"gender": [category]}
+        elif category.split("_")[0] in ORIENTATIONS.values():
+            groups = {"queer": [category.split("_")[0]]}
+        else:
+            groups = {}
+            faults.append(f"row {number}: category {category!r}; expected female, male, queer… or nonqueer….")
+        if MASK not in row["template_masked"]:
+            faults.append(f"row {number}: no {MASK} in {row['template_masked']!r}.")
+        documents.append(
+            {
+                "id": f"{resolved.name}/{number:04d}",
+                "text": _cut(row["template_masked"]),
+                "template": row["raw"],
+                "groups": groups,
+                "cluster": row["raw"],
+                "type": row["type"],
+                "identity": row["identity"],
+                "language": str(resolved.fields.get("language", "en")),
+                "number": row["number"],
+                "category": category,
+            }
+        )
+    raise_faults(f"{resolved.files['templates']} is not a HONEST template file", faults[:10])
+    return documents
