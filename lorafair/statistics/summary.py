@@ -1,0 +1,136 @@
+"""All estimands of one model, or of one paired difference, from one sampled table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lorafair.statistics.exact import Mask, bound_estimate
+from lorafair.statistics.interval import Estimate, clip, estimate_family, studentise
+from lorafair.statistics.resample import Sampled
+from lorafair.statistics.table import Table
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the statistics are run with: shown in foot lines and recorded in provenance.
+
+    A group (or the whole) carries a claim from ``min_n`` documents in ``min_clusters`` clusters on.
+    """
+
+    seed: int = 0
+    resamples: int = 2000
+    alpha: float = 0.05
+    min_n: int = 30
+    min_clusters: int = 10
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Estimates over one table: ``overall``, and per attribute and group the ``levels`` and the ``contrasts``.
+
+    Levels have pointwise intervals, contrasts simultaneous ones (max-T over the groups that carry a claim).  ``gaps``:
+    attribute -> max minus min, its interval projected from simultaneous intervals of the levels.
+    """
+
+    overall: Estimate
+    n: int
+    clusters: int
+    levels: dict[str, dict[str, Estimate]] = field(default_factory=dict)
+    contrasts: dict[str, dict[str, Estimate]] = field(default_factory=dict)
+    gaps: dict[str, Estimate] = field(default_factory=dict)
+    group_n: dict[str, dict[str, int]] = field(default_factory=dict)
+    group_clusters: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def carries_claim(self, settings: Settings, attribute: str | None = None, group: str = "") -> bool:
+        """Whether there are enough documents and clusters (of this group) for a verdict."""
+        n = self.n if attribute is None else self.group_n[attribute][group]
+        clusters = self.clusters if attribute is None else self.group_clusters[attribute][group]
+        return n >= settings.min_n and clusters >= settings.min_clusters
+
+    def omnibus(self, attribute: str, settings: Settings) -> float | None:
+        """p of equal rates over the attribute's groups: the smallest max-T p of its contrasts; None without any."""
+        found = [
+            one.p_max
+            for name, one in self.contrasts[attribute].items()
+            if one.p_max is not None and self.carries_claim(settings, attribute, name)
+        ]
+        return min(found) if found else None
+
+
+def summarise(sampled: Sampled, table: Table, settings: Settings, *, exact: bool, signed: bool = False) -> Summary:
+    """Turn samples into estimates.
+
+    Args:
+        sampled: of ``table`` (of both models' tables where ``signed``).
+        table: the documents; ``y`` is the difference where ``signed``.
+        settings: seed, B, alpha and the sizes from which on a group carries a claim.
+        exact: the metric is the mean of ``y`` and ``y`` is bounded by 0 and 1 (-1 and 1 where ``signed``): exact
+            bounds stand in where bootstrap-t is degenerate, and intervals end where the estimand does.
+        signed: this is a paired difference.
+
+    Returns:
+        the summary; what cannot be estimated has ``value`` only, or None.
+    """
+
+    def settle(
+        keys: dict[str, tuple[str, str | None]], masks: dict[str, tuple[Mask | None, Mask | None]], ends: float
+    ) -> dict[str, Estimate]:
+        family = {name: studentise(sampled, *pair) for name, pair in keys.items()}
+        done = estimate_family(family, clusters=table.clusters, alpha=settings.alpha)
+        for name, one in done.items():
+            if exact and one.low is None:
+                group, rest = masks[name]
+                one = bound_estimate(
+                    table,
+                    one.value,
+                    one.se,
+                    group=group,
+                    rest=rest,
+                    signed=signed,
+                    family=len(keys),
+                    alpha=settings.alpha,
+                    seed=settings.seed,
+                    resamples=settings.resamples,
+                )
+            share = exact and not signed and masks[name][1] is None
+            done[name] = clip(one, 0.0 if share else -ends, ends)
+        return done
+
+    end = 1.0 if exact else np.inf
+    overall = settle({"": ("overall", None)}, {"": (None, None)}, end)[""]
+    found = Summary(overall, int(table.count.sum()), len(np.unique(table.cluster)))
+    for attribute, member in table.groups.items():
+        names = table.names[attribute]
+        inside = {name: member[:, k] for k, name in enumerate(names)}
+        outside = {name: member.any(axis=1) & ~mask for name, mask in inside.items()}
+        found.group_n[attribute] = {name: int(table.count[mask].sum()) for name, mask in inside.items()}
+        found.group_clusters[attribute] = {name: len(np.unique(table.cluster[mask])) for name, mask in inside.items()}
+        level = {name: (f"group:{attribute}={name}", None) for name in names}
+        alone: dict[str, tuple[Mask | None, Mask | None]] = {name: (inside[name], None) for name in names}
+        found.levels[attribute] = {name: settle({name: level[name]}, {name: alone[name]}, end)[name] for name in names}
+        claimed = [name for name in names if found.carries_claim(settings, attribute, name)]
+        against = {name: (f"group:{attribute}={name}", f"rest:{attribute}={name}") for name in names}
+        both: dict[str, tuple[Mask | None, Mask | None]] = {name: (inside[name], outside[name]) for name in names}
+        family = settle({name: against[name] for name in claimed}, both, 2 * end if signed else end)
+        for name in names:
+            if name not in family:
+                family[name] = settle({name: against[name]}, both, 2 * end if signed else end)[name]
+        found.contrasts[attribute] = {name: family[name] for name in names}
+        gap = sampled.estimate[sampled.keys.index("gap" if len(table.groups) == 1 else f"gap:{attribute}")]
+        together = settle({name: level[name] for name in claimed}, alone, end)
+        found.gaps[attribute] = _project(float(gap), list(together.values()), signed=signed)
+    return found
+
+
+def _project(gap: float, levels: list[Estimate], *, signed: bool) -> Estimate:
+    """A gap's interval from simultaneous intervals of the levels: what the levels allow, no more."""
+    value = gap if np.isfinite(gap) else None
+    bounds = [(one.low, one.high) for one in levels if one.low is not None and one.high is not None]
+    if signed or value is None or len(bounds) < 2 or len(bounds) < len(levels):
+        return Estimate(value, method="descriptive")
+    lows, highs = [low for low, _ in bounds], [high for _, high in bounds]
+    widest = max(high - low for i, high in enumerate(highs) for j, low in enumerate(lows) if i != j)
+    method = "descriptive, projected from simultaneous intervals of the groups"
+    return Estimate(value, None, max(0.0, max(lows) - min(highs)), max(widest, 0.0), method)

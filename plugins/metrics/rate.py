@@ -1,0 +1,50 @@
+"""The mean of the per-document value: overall, per group, and the gap between the largest and the smallest group."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from lorafair.statistics.table import Floats, Table
+
+
+def rate(table: Table, weights: Floats, **settings: Any) -> dict[str, Floats]:
+    """Weighted mean of ``y`` for each row of weights.
+
+    ``r_k(w) = sum_i w_i y_i 1[i in k] / sum_i w_i 1[i in k]``: a rate where ``y`` is 0 or 1 (for one row of ones it is
+    fairlearn's ``MetricFrame`` over ``mean_prediction``), a mean share where it lies between.
+
+    Args:
+        table: ``y`` (n,) and ``groups`` {attribute: (n, g)}.
+        weights: (B, n), not negative.
+        settings: none are used.
+
+    Returns:
+        ``overall``, ``group:<attribute>=<name>`` and ``gap`` (``gap:<attribute>`` where there are several attributes),
+        each of shape (B,), in the unit of ``y``.  A group without weight is NaN; the gap is over the groups that have
+        some, NaN with fewer than two.
+    """
+    values: dict[str, Floats] = {"overall": _divide(weights @ table.y, weights.sum(axis=1))}
+    for attribute, member in table.groups.items():
+        columns = member.astype(np.float64)
+        means = _divide(weights @ (columns * table.y[:, None]), weights @ columns)
+        for k, name in enumerate(table.names[attribute]):
+            values[f"group:{attribute}={name}"] = means[:, k]
+        present = ~np.isnan(means)
+        spread = np.where(present, means, -np.inf).max(axis=1, initial=-np.inf) - np.where(present, means, np.inf).min(
+            axis=1, initial=np.inf
+        )
+        key = "gap" if len(table.groups) == 1 else f"gap:{attribute}"
+        values[key] = np.where(present.sum(axis=1) >= 2, spread, np.nan)
+    return values
+
+
+def _divide(numerator: Floats, denominator: Floats) -> Floats:
+    positive = denominator > 0
+    return np.where(positive, numerator / np.where(positive, denominator, 1.0), np.nan)
+
+
+rate.row_additive = True  # type: ignore[attr-defined]  # identical rows may be merged
+rate.mean_of_y = True  # type: ignore[attr-defined]  # exact bounds apply where y lies in [0, 1]
