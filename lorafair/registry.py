@@ -15,7 +15,15 @@ from typing import Any
 
 from lorafair import __version__
 from lorafair.errors import LorafairError, did_you_mean, raise_faults
-from lorafair.registry_file import KINDS, Entry, find_clashes, find_entry_points, read_entries, read_entry_points
+from lorafair.registry_file import (
+    KINDS,
+    Entry,
+    find_clashes,
+    find_entry_points,
+    find_undeclared,
+    read_entries,
+    read_entry_points,
+)
 
 __all__ = ["KINDS", "Entry", "Registry", "load_registry", "load_target"]
 
@@ -76,7 +84,7 @@ def build_registry(text: str, file: str, points: Iterable[importlib.metadata.Ent
     built_in, faults = read_entries(text, file, "lorafair", __version__)
     declared, more = read_entry_points(points)
     entries = [*built_in, *declared]
-    raise_faults("The registry has faults", [*faults, *more, *find_clashes(entries)])
+    raise_faults("The registry has faults", [*faults, *more, *find_clashes(entries), *find_undeclared(entries)])
     return Registry(entries)
 
 

@@ -165,6 +165,19 @@ def find_clashes(entries: Iterable[Entry]) -> list[str]:
     return faults
 
 
+def find_undeclared(entries: Iterable[Entry]) -> list[str]:
+    """One sentence per data set that an entry names under ``datasets:`` and nobody declares."""
+    known = list(entries)
+    datasets = [entry.name for entry in known if entry.kind == "dataset"]
+    return [
+        f"{entry.file}:{entry.line}: {entry.kind} {entry.name!r} names an unknown data set {name!r}."
+        + did_you_mean(str(name), datasets)
+        for entry in known
+        for name in entry.fields.get("datasets", ())
+        if name not in datasets
+    ]
+
+
 def _duplicate_keys(node: Any, mapping: type) -> Iterator[Any]:
     """Key nodes that occur a second time in one mapping, at any depth (YAML itself keeps the last in silence)."""
     if not isinstance(node, mapping):
