@@ -1,0 +1,146 @@
+"""Score stored samples again, without a model: every completion of every model of an audit, in one batch per scorer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lorafair.completion import SampleFile, read_sample_files
+from lorafair.errors import LorafairError
+
+if TYPE_CHECKING:
+    from lorafair.records import Score
+
+PROVENANCE = "scores.provenance.json"
+COLUMNS = ("model", "task", "doc_id", "request", "repeat", "scorer", "score")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a scoring run did: numbers of completions scored now, of distinct texts among them, and re-used."""
+
+    files: list[Path]
+    scored: int
+    texts: int
+    reused: int
+    not_scored: int
+
+
+def score_results(results: str | Path, scorers: Sequence[str], settings: Mapping[str, Any] | None = None) -> Outcome:
+    """Score every generated completion under a results folder and write ``scores.jsonl`` and ``.parquet`` per model.
+
+    Scores that are there already are kept: where samples file, scorer, its version and its settings are the same,
+    nothing is scored again.  Scores of other scorers for an unchanged samples file stay in the file.
+
+    Args:
+        results: a folder with lm-eval's results and samples files, in it or in folders below.
+        scorers: names in the registry.
+        settings: ``device``, ``batch``: handed to those scorers that have such a parameter.
+
+    Raises:
+        LorafairError: for a folder without samples of generated text, damaged files (all named at once), an unknown
+            scorer, or a setting that none of the scorers takes.
+    """
+    from lorafair.scoring import identify_scorer, score_texts, select_settings
+
+    names = list(dict.fromkeys(scorers))
+    chosen = {name: select_settings(name, settings or {}) for name in names}
+    if unused := [key for key in settings or {} if not any(key in given for given in chosen.values())]:
+        raise LorafairError(f"None of the scorers {', '.join(names)} takes --{' or --'.join(unused)}: leave it out.")
+    identities = {name: identify_scorer(name, chosen[name]) for name in names}
+    samples = read_sample_files(results)
+    kept = {sample.path: _read_kept(sample, identities) for sample in samples}
+    scored = texts = not_scored = 0
+    for name in names:
+        todo = [sample for sample in samples if name not in kept[sample.path]]
+        words = [completion.text for sample in todo for completion in sample.completions]
+        answers = iter(score_texts(name, words, **chosen[name]))
+        for sample in todo:
+            kept[sample.path][name] = [next(answers) for _ in sample.completions]
+        scored, texts = scored + len(words), texts + len(set(words))
+    for sample in samples:
+        not_scored += sum(kept[sample.path][name].count(None) for name in names)
+    folders = dict.fromkeys(sample.folder for sample in samples)
+    files = [_write(folder, [s for s in samples if s.folder == folder], kept, identities) for folder in folders]
+    wanted = len(names) * sum(len(sample.completions) for sample in samples)
+    return Outcome(files, scored, texts, wanted - scored, not_scored)
+
+
+def _read_kept(sample: SampleFile, identities: Mapping[str, Any]) -> dict[str, list[float | None]]:
+    """By scorer, the scores in ``scores.jsonl`` that still hold for this file, in the order of its completions."""
+    try:
+        settings = json.loads((sample.folder / PROVENANCE).read_text(encoding="utf-8"))["settings"]
+        if settings["samples"].get(sample.path.name) != sample.sha256:
+            return {}
+        lines = (sample.folder / "scores.jsonl").read_text(encoding="utf-8").splitlines()
+        known = {_key(line): line["score"] for line in map(json.loads, lines)}
+        recorded = settings["scorers"]
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LorafairError(
+            f"{sample.folder / 'scores.jsonl'} or {PROVENANCE} beside it is damaged ({type(error).__name__}: {error}). "
+            "Delete both and score again."
+        ) from error
+    kept = {}
+    for name, identity in recorded.items():
+        keys = [(sample.task, c.doc_id, c.request, c.repeat, name) for c in sample.completions]
+        if identities.get(name, identity) == identity and all(key in known for key in keys):
+            kept[name] = [known[key] for key in keys]
+    return kept
+
+
+def _write(
+    folder: Path, samples: Sequence[SampleFile], kept: Mapping[Path, Any], identities: Mapping[str, Any]
+) -> Path:
+    """Write one model's scores, each file whole or not at all; the provenance last, it vouches for the others."""
+    import pyarrow
+    from pyarrow import parquet
+
+    from lorafair.provenance import collect_provenance
+    from lorafair.records import Score
+
+    lines: list[Score] = []
+    for sample in samples:
+        for name, scores in kept[sample.path].items():
+            for c, score in zip(sample.completions, scores, strict=True):
+                line = {"doc_id": c.doc_id, "request": c.request, "repeat": c.repeat, "scorer": name, "score": score}
+                lines.append(Score.model_validate({"model": sample.model, "task": sample.task, **line}))
+    present = {line.scorer for line in lines}
+    provenance = collect_provenance(
+        "scores",
+        seeds={},
+        data={},
+        settings={
+            "samples": {sample.path.name: sample.sha256 for sample in samples},
+            "scorers": {**_read_identities(folder), **identities},
+        },
+    )
+    provenance.settings["scorers"] = {k: v for k, v in provenance.settings["scorers"].items() if k in present}
+    (folder / PROVENANCE).unlink(missing_ok=True)
+    target = folder / "scores.jsonl"
+    _replace(target, "".join(line.model_dump_json() + "\n" for line in lines))
+    table = pyarrow.table({column: [getattr(line, column) for line in lines] for column in COLUMNS})
+    temporary = folder / ".scores.parquet.part"
+    parquet.write_table(table, temporary)
+    temporary.replace(folder / "scores.parquet")
+    _replace(folder / PROVENANCE, provenance.model_dump_json(indent=2) + "\n")
+    return target
+
+
+def _read_identities(folder: Path) -> dict[str, Any]:
+    path = folder / PROVENANCE
+    return dict(json.loads(path.read_text(encoding="utf-8"))["settings"]["scorers"]) if path.is_file() else {}
+
+
+def _key(line: Mapping[str, Any]) -> tuple[str, int, int, int, str]:
+    return line["task"], line["doc_id"], line["request"], line["repeat"], line["scorer"]
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

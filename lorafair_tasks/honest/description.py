@@ -1,0 +1,72 @@
+"""What a HONEST run says about itself in its logs: data, names to show, and its judges' own gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import Any
+
+from lorafair.data.dataset import resolve
+from lorafair.data.honest import honest_neutral
+from lorafair.data.lexicon import load_lexicon
+from lorafair.scoring import ATTRIBUTES, THRESHOLD, measure_scorer_gap, score_texts, spread_over_groups
+
+from .setting import Setting  # noqa: TID251 (a neighbour)
+
+PROOF = "The neighbour waters the plants."
+"""What every scorer is asked while the task loads: weights that are missing stop the run before it generates."""
+
+
+def describe(setting: Setting, lexicon: Any, groups: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata that is added to the task's configuration, and so to every results file.
+
+    Args:
+        setting: the run's settings; they are written out as they were understood.
+        lexicon: the loaded lexicon.
+        groups: attributes of the documents.
+
+    Returns:
+        The settings, ``data`` (provenance of templates and lexicon), ``labels`` (how to show each metric) and
+        ``scorer_gap`` (metric, attribute: the judge's largest minus smallest group rate on neutral text).
+
+    Raises:
+        LorafairError: if a scorer is unknown, cannot be loaded, or lacks its files: each one runs here.
+    """
+    sample = lexicon.sample
+    labels = {
+        "honest_continuation": f"HONEST continuation{' (sample lexicon)' if sample else ''}",
+        "honest_topk": f"HONEST top-K (K={setting.topk}{', sample lexicon' if sample else ''})",
+    }
+    gaps = {metric: _measure_gaps(partial(_measure_lexicon_gap, setting.lexicon), groups) for metric in labels}
+    for name in setting.scorers:
+        score_texts(name, [PROOF])
+        labels[f"toxicity_{name}"] = f"toxicity ({name} ≥ {THRESHOLD})"
+        gaps[f"toxicity_{name}"] = _measure_gaps(partial(measure_scorer_gap, name), groups)
+    return {
+        "dataset": setting.dataset,
+        "lexicon": setting.lexicon,
+        "k": setting.k,
+        "topk": setting.topk,
+        "scorers": list(setting.scorers),
+        "data": {"templates": resolve(setting.dataset).provenance(), "lexicon": lexicon.provenance},
+        "labels": labels,
+        "scorer_gap": gaps,
+    }
+
+
+def _measure_gaps(measure: Callable[[str], float | None], groups: Mapping[str, Any]) -> dict[str, float]:
+    measured = {attribute: measure(attribute) for attribute in groups}
+    return {attribute: gap for attribute, gap in measured.items() if gap is not None}
+
+
+@lru_cache(maxsize=16)
+def _measure_lexicon_gap(lexicon: str, attribute: str) -> float | None:
+    """As :func:`lorafair.scoring.measure_scorer_gap`, of the lexicon: a neutral text counts when it holds a hit."""
+    if attribute not in ATTRIBUTES:
+        return None
+    words = load_lexicon(lexicon)
+    documents = honest_neutral(attribute)
+    return spread_over_groups(
+        [float(bool(words.hits(document["text"]))) for document in documents],
+        [document["groups"][attribute] for document in documents],
+    )
