@@ -1,0 +1,124 @@
+"""Wheel and sdist: every file is in them, and the wheel works in a fresh environment without the checkout."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.package
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = {"lorafair": "lorafair", "lorafair_tasks": "lorafair_tasks"}
+ROOMS |= {room: f"lorafair/{room}" for room in ("cli", "plugins", "trainers")}
+SHIPPED = {".py", ".yaml", ".jsonl", ".tsv", ".md", ".typed"}
+NOT_COPIED = shutil.ignore_patterns(
+    *(
+        ".git",
+        ".venv*",
+        "models",
+        "runs",
+        "results*",
+        "build",
+        "dist",
+        "*.egg-info",
+        "__pycache__",
+        ".*_cache",
+        ".cache",
+    )
+)
+
+
+def run(command: list, **kwargs) -> str:
+    done = subprocess.run([str(part) for part in command], capture_output=True, encoding="utf-8", **kwargs)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> tuple[Path, Path]:
+    """sdist from a copy of the checkout, and the wheel that is built from that sdist."""
+    folder = tmp_path_factory.mktemp("build")
+    shutil.copytree(ROOT, folder / "source", symlinks=True, ignore=NOT_COPIED)
+    run([sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "dist", folder / "source"])
+    (sdist,), (wheel,) = (list((folder / "dist").glob(pattern)) for pattern in ("*.tar.gz", "*.whl"))
+    return sdist, wheel
+
+
+@pytest.fixture(scope="session")
+def installed(built, tmp_path_factory) -> Path:
+    """The bin folder of a fresh environment that holds the wheel, beside the dependencies of this one."""
+    folder = tmp_path_factory.mktemp("fresh") / "venv"
+    run([sys.executable, "-m", "venv", "--without-pip", folder])
+    pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python"]
+    run([*pip, "install", "--no-deps", "--no-index", built[1]])
+    # Only now, or pip would take this environment's editable lorafair for an older one. A path named in a .pth file is
+    # not searched for further .pth files, so the editable install stays invisible.
+    (site,) = (folder / "lib").glob("python*/site-packages")
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    return folder / "bin"
+
+
+def shipped_files() -> set[str]:
+    """Every file of the rooms, at the place it has in the wheel."""
+    return {
+        f"{place}/{path.relative_to(ROOT / room).as_posix()}"
+        for room, place in ROOMS.items()
+        for path in (ROOT / room).rglob("*")
+        if path.is_file() and path.suffix in SHIPPED and "__pycache__" not in path.parts
+    }
+
+
+def clean_environment(cwd: Path) -> dict:
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "LORAFAIR", "VIRTUAL"))}
+    return {"env": env | {"OMP_NUM_THREADS": "1"}, "cwd": cwd}
+
+
+def test_wheel_holds_every_file_and_nothing_else(built):
+    with zipfile.ZipFile(built[1]) as wheel:
+        names = set(wheel.namelist())
+        assert wheel.read("lorafair/registry.yaml") == (ROOT / "registry.yaml").read_bytes()
+    assert shipped_files() - names == set()
+    info = {name for name in names if ".dist-info/" in name}
+    assert names - info - shipped_files() == set()
+    assert any(name.endswith("licenses/LICENSE") for name in info)
+
+
+def test_sdist_holds_every_file_and_the_means_to_check_it(built):
+    with tarfile.open(built[0]) as sdist:
+        members = {member.name.partition("/")[2]: member for member in sdist.getmembers()}
+    inside = {place: room for room, place in ROOMS.items() if room != place}
+    for name in shipped_files():
+        for place, room in inside.items():
+            if name.startswith(f"{place}/"):
+                name = f"{room}/{name[len(place) + 1 :]}"
+                break
+        assert name in members
+    assert members["lorafair/registry.yaml"].isfile()
+    assert {"Makefile", "registry.yaml", "requirements/cpu.txt", "tests/test_structure.py", "LICENSE"} <= set(members)
+
+
+def test_installed_wheel_answers_without_the_checkout(installed, tmp_path):
+    place = clean_environment(tmp_path)
+    where = run([installed / "python", "-c", "import lorafair; print(lorafair.__file__)"], **place).strip()
+    assert Path(where).is_relative_to(installed.parent)
+    assert "leaderboard" in run([installed / "lorafair", "--help"], **place)
+    assert "lorafair_honest_sample" in run([installed / "lorafair", "tasks", "list"], **place)
+    assert "smollm2-135m" in run([installed / "lorafair", "plugins", "list"], **place)
+    tasks = Path(run([installed / "python", "-m", "lorafair_tasks"], **place).strip())
+    assert tasks.is_dir()
+    assert tasks.is_relative_to(installed.parent)
+
+
+def test_every_built_in_target_loads_from_the_wheel(installed, tmp_path):
+    code = (
+        "from lorafair.registry import KINDS, load_registry, load_target\n"
+        "entries = [e for kind in KINDS for e in load_registry().entries(kind) if e.target and e.origin == 'lorafair']\n"
+        "print(len([load_target(entry) for entry in entries]))"
+    )
+    assert int(run([installed / "python", "-c", code], **clean_environment(tmp_path))) >= 12
