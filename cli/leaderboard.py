@@ -1,0 +1,87 @@
+"""``lorafair leaderboard``: compare what results folders hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["terminal", "md", "csv", "json"]),
+    default="terminal",
+    show_default=True,
+    help="json: the rows of rows.jsonl as one list.",
+)
+@click.option("--sort", metavar="METRIC", help="Order the models by a metric, best first; the base stays on top.")
+@click.option("--against", default="base", show_default=True, metavar="LABEL", help="The reference of the differences.")
+@click.option("--label", "labels", multiple=True, metavar="FOLDER=NAME", help="Name the model of a folder's results.")
+@click.option(
+    "--metric", "metrics", multiple=True, metavar="NAME", help="Show only this metric; p values stay as they are."
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of the bootstrap.")
+@click.option("--resamples", type=click.IntRange(min=200), help="B; default 2,000, more for many comparisons.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file instead of printing.")
+def leaderboard(
+    results: tuple[Path, ...],
+    form: str,
+    sort: str | None,
+    against: str,
+    labels: tuple[str, ...],
+    metrics: tuple[str, ...],
+    seed: int,
+    resamples: int | None,
+    out: Path | None,
+) -> None:
+    """Compare the models in RESULTS: folders of `lorafair eval`, or of `lm_eval --log_samples`.
+
+    A line per model: rates with 95% intervals by clusters, per-group values, the paired difference from the base, and
+    a verdict on level and on fairness.  Writes rows.jsonl into the first folder; needs no model.
+    """
+    from lorafair.errors import LorafairError
+    from lorafair.leaderboard.line import build_lines
+    from lorafair.leaderboard.render import render_csv, render_json, render_markdown, render_terminal, write_rows
+    from lorafair.leaderboard.row import build_rows
+    from lorafair.samples import read_audit
+
+    named = dict(label.rpartition("=")[::2] for label in labels)
+    if any(not folder or not name for folder, name in named.items()):
+        raise LorafairError("--label takes FOLDER=NAME, for example --label results/run-3=lora-r8.")
+    audit = read_audit(results, named)
+    reference = None if against == "base" else against
+    found = build_rows(audit, seed=seed, resamples=resamples, against=reference)
+    bases = [model.label for model in audit.models if model.kind == "base"]
+    lines = build_lines(found.rows, bases=bases, against=reference, sort=sort, metrics=metrics)
+    kept = [row for row in found.rows if not metrics or {row.metric, f"{row.task}/{row.metric}"} & set(metrics)]
+    if form == "terminal":
+        width = _measure_width()
+        text = render_terminal(found, lines, width)
+    else:
+        text = {
+            "md": lambda: render_markdown(found, lines),
+            "csv": lambda: render_csv(lines),
+            "json": lambda: render_json(kept),
+        }[form]()
+    try:
+        write_rows(found.rows, audit.folders[0] / "rows.jsonl")
+    except LorafairError as error:
+        click.echo(f"Note: {error}", err=True)
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise LorafairError(f"--out {out} cannot be written ({error.strerror}): choose another file.") from error
+    click.echo(f"Wrote {out}.", err=True)
+
+
+def _measure_width() -> int:
+    """The terminal's width, at least 100 so that a pipe or a narrow window still gets whole tables."""
+    import shutil
+
+    return max(100, shutil.get_terminal_size((140, 40)).columns)

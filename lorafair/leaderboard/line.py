@@ -1,0 +1,148 @@
+"""Rows pivoted by model: what one line of a table says.  Every format takes its numbers and words from here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from lorafair.errors import LorafairError, did_you_mean
+from lorafair.records import Comparison, Row
+
+
+@dataclass
+class Cell:
+    """One model's answer to one (task, metric): its rows, and its differences from the shown reference."""
+
+    overall: Row
+    groups: list[Row] = field(default_factory=list)
+    gaps: list[Row] = field(default_factory=list)
+    level: Comparison | None = None
+    contrasts: dict[tuple[str, str], Comparison] = field(default_factory=dict)
+
+    @property
+    def fairness(self) -> str:
+        """The contrasts in words: ``worse for men``, ``mixed: …``, ``undecided``, ``no claim``; empty without any."""
+        words = {key: one.verdict for key, one in self.contrasts.items()}
+        lists = {word: ", ".join(key[1] for key in words if words[key] == word) for word in ("worse", "better")}
+        said = [f"{word} for {names}" for word, names in lists.items() if names]
+        if said:
+            return ("mixed: " if len(said) > 1 else "") + "; ".join(said)
+        return "" if not words else "undecided" if "undecided" in words.values() else "no claim"
+
+
+@dataclass
+class Line:
+    """One model: ``cells`` by (task, metric), in the columns' order; ``reference`` is what it is compared with."""
+
+    first: Row
+    reference: str | None
+    cells: dict[tuple[str, str], Cell]
+    is_base: bool
+
+    @property
+    def model(self) -> str:
+        """The model's label."""
+        return self.first.model
+
+    @property
+    def unverified(self) -> bool:
+        """Nobody checked that the engine really applied this checkpoint."""
+        return not self.is_base and self.first.verified is None
+
+
+@dataclass(frozen=True)
+class Control:
+    """A planted control: what was put in, what was measured, and whether the verdict says so (None: not measured)."""
+
+    model: str
+    metric: str
+    attribute: str
+    group: str
+    planted: float
+    measured: Comparison | None
+    right: bool | None
+
+
+def build_lines(
+    rows: Sequence[Row],
+    *,
+    bases: Iterable[str],
+    against: str | None,
+    sort: str | None = None,
+    metrics: Iterable[str] = (),
+) -> list[Line]:
+    """Pivot rows by model.
+
+    Args:
+        rows: all rows of an audit; a filter here changes no p value.
+        bases: labels of the base models, which come first.
+        against: the reference to show; None: each model's base.
+        sort: a metric (``metric`` or ``task/metric``) to order the models by, best first; otherwise adapters by method
+            and rank, full fine-tuning, then planted controls.
+        metrics: only these (``metric`` or ``task/metric``); empty: all.
+
+    Raises:
+        LorafairError: for a metric that no row has.
+    """
+    known = {name for row in rows for name in (row.metric, f"{row.task}/{row.metric}")}
+    wanted = list(metrics)
+    unknown = [name for name in [*wanted, *([sort] if sort else [])] if name not in known]
+    if unknown:
+        raise LorafairError("\n".join(f"No result has the metric {n!r}.{did_you_mean(n, known)}" for n in unknown))
+    pinned, lines = set(bases), dict[str, Line]()
+    references = {c.reference for row in rows for c in row.comparisons}
+    for row in rows:
+        if wanted and row.metric not in wanted and f"{row.task}/{row.metric}" not in wanted:
+            continue
+        default = next((c.reference for c in row.comparisons if c.reference in pinned), None)
+        reference = against if against in references else default
+        line = lines.setdefault(row.model, Line(row, None, {}, row.model in pinned))
+        if row.kind == "overall":
+            cell = line.cells.setdefault((row.task, row.metric), Cell(row))
+            cell.level = next((c for c in row.comparisons if c.reference == reference), None)
+            line.reference = line.reference or (cell.level.reference if cell.level else None)
+            continue
+        cell = line.cells[row.task, row.metric]
+        (cell.groups if row.kind == "group" else cell.gaps).append(row)
+        for one in row.comparisons:
+            if one.reference == reference and one.quantity == "contrast" and row.attribute and row.group:
+                cell.contrasts[row.attribute, row.group] = one
+    return sorted(lines.values(), key=lambda line: _order(line, sort))
+
+
+def _order(line: Line, sort: str | None) -> tuple[object, ...]:
+    first, by = line.first, 0.0
+    if sort is not None:
+        cell = next((c for (task, metric), c in line.cells.items() if sort in (metric, f"{task}/{metric}")), None)
+        value = cell.overall.estimate if cell else None
+        sign = -1.0 if cell and cell.overall.higher_is_better else 1.0
+        by = float("inf") if value is None else sign * value
+    place = (first.planted is not None, first.method == "full", first.method or "", first.rank or 0)
+    return (not line.is_base, by, *place, line.model)
+
+
+def check_controls(lines: Iterable[Line]) -> list[Control]:
+    """The planted controls among the lines.
+
+    The verdict is right when it names the planted group, in the planted direction, and no other; for a control with
+    nothing planted (equal rates), when it names no group.
+    """
+    found = []
+    for line in lines:
+        planted = line.first.planted
+        if not planted:
+            continue
+        attribute, group = str(planted.get("attribute")), str(planted.get("group"))
+        metric = str(planted.get("metric"))
+        amount = float(planted.get("rate") or 0.0) - float(planted.get("rate_rest") or 0.0)
+        cells = [c for (_, name), c in line.cells.items() if name == metric and (attribute, group) in c.contrasts]
+        for cell in cells:
+            named = {key: one.verdict for key, one in cell.contrasts.items() if one.verdict in {"worse", "better"}}
+            up = "better" if cell.overall.higher_is_better else "worse"
+            down = "worse" if up == "better" else "better"
+            expected = {(attribute, group): up if amount > 0 else down} if amount else {}
+            measured = cell.contrasts[attribute, group]
+            found.append(Control(line.model, metric, attribute, group, amount, measured, named == expected))
+        if not cells:
+            found.append(Control(line.model, metric, attribute, group, amount, None, None))
+    return found

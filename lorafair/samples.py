@@ -1,0 +1,237 @@
+"""Read audits from disk: results and samples files, ours or those of plain ``lm_eval --log_samples``."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lorafair.errors import raise_faults
+from lorafair.identity import Model, identify
+from lorafair.scores import read_scores
+
+
+@dataclass
+class Samples:
+    """One model's answers to one task, as columns over its n documents.
+
+    ``keys``: a document's identity (its number and lm-eval's hash of it); ``clusters``: the document's ``cluster`` or,
+    where it has none, itself; ``groups``: ``{attribute: [names]}`` of each; ``values``: metric -> n numbers, NaN where
+    a document was not scored.  ``direction``: metric -> higher_is_better, None where nobody says.
+    """
+
+    model: str
+    task: str
+    version: str | None
+    keys: list[str]
+    clusters: list[str]
+    groups: list[dict[str, list[str]]]
+    values: dict[str, list[float]]
+    direction: dict[str, bool | None]
+    labels: dict[str, str]
+    scorer_gap: dict[str, dict[str, float]]
+    sample_data: bool
+    notes: list[str]
+
+
+@dataclass
+class Audit:
+    """What the folders hold: the models, by label and base first, their samples, and the folders that were read."""
+
+    models: list[Model]
+    samples: list[Samples]
+    folders: list[Path] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Found:
+    path: Path
+    stamp: str
+    results: dict[str, Any]
+    model: Model
+
+
+def read_audit(folders: Iterable[str | Path], labels: Mapping[str, str] | None = None) -> Audit:
+    """Read every ``results_*.json`` under the folders, and beside it the samples with the same time stamp.
+
+    Of several files for one label and task the newest counts (by the time stamp in its name).
+
+    Args:
+        folders: searched recursively; ``responses`` folders are skipped.
+        labels: folder (a path, or the last part of one) -> the label of the results in it.
+
+    Raises:
+        LorafairError: with every fault at once: no results, files that are not lm-eval's, an unknown schema, a results
+            file without its samples, broken lines before the last, labels that cannot be told or that stand for two
+            different models.
+    """
+    roots, names, faults = [Path(folder) for folder in folders], dict(labels or {}), list[str]()
+    found = [one for root in roots for one in _find(root, names, faults)]
+    for name in names:
+        if not any(_is_labelled(one.path, name) for one in found) and not faults:
+            faults.append(f"--label {name}={names[name]}: no results lie under a folder {name!r}.")
+    models: dict[str, _Found] = {}
+    newest: dict[tuple[str, str], _Found] = {}
+    for one in sorted(found, key=lambda each: each.stamp):
+        other = models.setdefault(one.model.label, one)
+        if other.model.content != one.model.content:
+            faults.append(
+                f"{one.path} and {other.path} are two different models with one label, {one.model.label!r}: name one "
+                f"of them with `--label FOLDER=name`, or remove the results that are out of date."
+            )
+        models[one.model.label] = one
+        for task in one.results["configs"]:
+            newest[one.model.label, task] = one
+    samples = [_read_samples(one, task, faults) for (_, task), one in sorted(newest.items(), key=lambda item: item[0])]
+    raise_faults("The results cannot be compared", dict.fromkeys(faults))
+    order = sorted((one.model for one in models.values()), key=lambda m: (m.kind != "base", m.label))
+    return Audit(order, [one for one in samples if one is not None], roots)
+
+
+def _find(root: Path, labels: Mapping[str, str], faults: list[str]) -> list[_Found]:
+    if not root.is_dir():
+        faults.append(f"{root} is not a folder: give the folder that `lorafair eval --out` or `lm_eval` wrote.")
+        return []
+    paths = [p for p in sorted(root.rglob("results_*.json")) if "responses" not in p.relative_to(root).parts]
+    if not paths:
+        faults.append(f"{root} holds no results_*.json: make some with `lorafair eval … --out {root}`.")
+    found = []
+    for path in paths:
+        try:
+            results = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            faults.append(f"{path} cannot be read as JSON ({error}): run that evaluation again, or remove the file.")
+            continue
+        if not isinstance(results, dict) or not all(isinstance(results.get(k), dict) for k in ("results", "configs")):
+            faults.append(
+                f"{path} is not a results file of lm-eval (no `results` and `configs`): remove it or move it."
+            )
+            continue
+        label = next((to for name, to in labels.items() if _is_labelled(path, name)), None)
+        model = identify(results, label)
+        if isinstance(model, str):
+            faults.append(f"{path} {model}.")
+            continue
+        found.append(_Found(path, path.stem.removeprefix("results_"), results, model))
+    return found
+
+
+def _is_labelled(path: Path, name: str) -> bool:
+    folders = path.resolve().parents
+    return Path(name).resolve() in folders or path.parent.name == name
+
+
+def _read_samples(found: _Found, task: str, faults: list[str]) -> Samples | None:
+    path = found.path.with_name(f"samples_{task}_{found.stamp}.jsonl")
+    if not path.is_file():
+        faults.append(f"{found.path} has no {path.name} beside it: run the evaluation again with `--log_samples`.")
+        return None
+    notes: list[str] = []
+    lines = [line for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if line.strip()]
+    parsed: list[dict[str, Any]] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            sample = json.loads(line)
+            if not (isinstance(sample, dict) and isinstance(sample["metrics"], list) and "doc_id" in sample):
+                raise TypeError
+            parsed.append(sample)
+        except ValueError:
+            if number < len(lines):
+                faults.append(f"{path}:{number} is not JSON: run that evaluation again.")
+                return None
+            notes.append(f"{found.model.label}: last line of {path.name} is truncated and was left out")
+        except (KeyError, TypeError):
+            faults.append(f"{path}:{number} is not a sample of lm-eval 0.4 (no doc_id or metrics).")
+            return None
+    if not parsed:
+        faults.append(f"{path} holds no samples: run that evaluation again.")
+        return None
+    return _as_columns(found, task, parsed, notes, faults, path)
+
+
+def _as_columns(
+    found: _Found, task: str, parsed: list[dict[str, Any]], notes: list[str], faults: list[str], path: Path
+) -> Samples:
+    filters = {str(sample.get("filter", "none")) for sample in parsed}
+    documents: dict[Any, dict[str, float]] = {}
+    first: dict[Any, dict[str, Any]] = {}
+    skipped, repeated = set[str](), 0
+    seen = set[tuple[Any, str]]()
+    for sample in parsed:
+        number, kind = sample["doc_id"], str(sample.get("filter", "none"))
+        if (number, kind) in seen:
+            repeated += 1
+            continue
+        seen.add((number, kind))
+        first.setdefault(number, sample)
+        row = documents.setdefault(number, {})
+        for metric in (m for m in sample["metrics"] if isinstance(m, str) and ":" not in m and m != "bypass"):
+            value = sample.get(metric)
+            if isinstance(value, bool | int | float) or value is None:
+                number_value = math.nan if value is None else float(value)
+                row[f"{metric},{kind}" if len(filters) > 1 else metric] = number_value
+            else:
+                skipped.add(metric)
+    if repeated:
+        notes.append(f"{found.model.label}: {repeated} repeated documents of {path.name} were left out")
+    if skipped:
+        notes.append(f"{task}: {', '.join(sorted(skipped))} is not one number a document and is not compared")
+    scores = read_scores(path.parent, found.model.label, task, faults)
+    for scorer, by_document in scores.items():
+        for number, row in documents.items():
+            if f"toxicity_{scorer}" not in first[number]["metrics"] and number in by_document:
+                row[f"toxicity_{scorer}"] = by_document[number]
+    metrics = sorted({metric for row in documents.values() for metric in row})
+    metadata = _mapping(_mapping(found.results["configs"].get(task)).get("metadata"))
+    direction = _mapping(_mapping(found.results.get("higher_is_better")).get(task))
+    version = _mapping(found.results.get("versions")).get(task)
+    return Samples(
+        found.model.label,
+        task,
+        None if version is None else str(version),
+        [f"{number}:{first[number].get('doc_hash', '')}" for number in documents],
+        [_cluster(first[number]) for number in documents],
+        [_groups(first[number], path, faults) for number in documents],
+        {metric: [row.get(metric, math.nan) for row in documents.values()] for metric in metrics},
+        {m: _direction(direction, m) for m in metrics},
+        {str(k): str(v) for k, v in _mapping(metadata.get("labels")).items()},
+        {str(m): _gaps(each) for m, each in _mapping(metadata.get("scorer_gap")).items()},
+        _is_sample(metadata.get("data")),
+        notes,
+    )
+
+
+def _direction(known: dict[str, Any], metric: str) -> bool | None:
+    value = known.get(metric, known.get(metric.partition(",")[0]))
+    return value if isinstance(value, bool) else False if metric.startswith("toxicity_") else None
+
+
+def _cluster(sample: dict[str, Any]) -> str:
+    cluster = _mapping(sample.get("doc")).get("cluster")
+    return f"document {sample['doc_id']}" if cluster is None else f"cluster {cluster}"
+
+
+def _groups(sample: dict[str, Any], path: Path, faults: list[str]) -> dict[str, list[str]]:
+    groups = _mapping(sample.get("doc")).get("groups") or {}
+    if not isinstance(groups, dict):
+        faults.append(f"{path}: `groups` of document {sample['doc_id']} is not {{attribute: [names]}}.")
+        return {}
+    listed = {str(a): [n] if isinstance(n, str) else n for a, n in groups.items() if n}
+    return {a: [str(name) for name in names] for a, names in listed.items() if isinstance(names, list)}
+
+
+def _gaps(found: Any) -> dict[str, float]:
+    return {str(a): float(g) for a, g in _mapping(found).items() if isinstance(g, int | float)}
+
+
+def _is_sample(data: Any) -> bool:
+    if isinstance(data, dict):
+        return data.get("sample") is True or any(_is_sample(value) for value in data.values())
+    return isinstance(data, list) and any(_is_sample(value) for value in data)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
