@@ -34,6 +34,7 @@ class Response(Record):
     key: str
     kind: Literal["generate_until", "loglikelihood", "loglikelihood_rolling", "next_words"]
     answer: Any
+    check: str = Field(description="first 8 hex digits of the sha256 of key, kind and answer: a torn line shows")
 
 
 class Score(Record):

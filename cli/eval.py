@@ -1,0 +1,91 @@
+"""``lorafair eval``: ask a base and its checkpoints, through one engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("eval")
+@click.option("--base", required=True, metavar="MODEL", help="Base model: a folder, or a Hub id.")
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    metavar="[LABEL=]PATH",
+    help="An adapter or a full fine-tune of the base; repeatable.",
+)
+@click.option("--task", "tasks", multiple=True, required=True, metavar="NAME", help="An lm-eval task; repeatable.")
+@click.option("--engine", default="auto", show_default=True, metavar="NAME", help="auto, vllm, hf, or a plugin's.")
+@click.option("--limit", type=float, help="Documents per task: a number, or a share below 1.")
+@click.option("--num-fewshot", type=click.IntRange(min=0), help="Examples in the prompt.")
+@click.option("--apply-chat-template", is_flag=True, help="Wrap prompts in the base's chat template (default: off).")
+@click.option("--gen-kwargs", default="", metavar="SETTINGS", help="Generation settings: key=value,… or JSON.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Rows per forward pass of the hf engine.")
+@click.option(
+    "--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), help="Default: what the base's config says."
+)
+@click.option("--device", metavar="DEVICE", help="For example cuda or cpu; default: a GPU where there is one.")
+@click.option("--engine-args", default="", metavar="SETTINGS", help="Passed to the engine: key=value,… or JSON.")
+@click.option("--metadata", default="", metavar="SETTINGS", help="Task settings, as lm-eval's: key=value,… or JSON.")
+@click.option("--seed", type=int, default=1234, show_default=True, help="Seed of every sampled answer.")
+@click.option("--trust-remote-code", is_flag=True, help="Run code that the base's folder brings along.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="Folder.",
+)
+def command(
+    base: str,
+    checkpoints: tuple[str, ...],
+    tasks: tuple[str, ...],
+    engine: str,
+    limit: float | None,
+    num_fewshot: int | None,
+    apply_chat_template: bool,
+    gen_kwargs: str,
+    batch_size: int | None,
+    dtype: str | None,
+    device: str | None,
+    engine_args: str,
+    metadata: str,
+    seed: int,
+    trust_remote_code: bool,
+    out: Path,
+) -> None:
+    """Ask the base and every checkpoint the tasks' questions, and write results and samples as lm-eval does.
+
+    Answers are stored in OUT/responses as they finish: an interrupted run goes on where it was, a second run asks
+    nothing again, and a further checkpoint asks only its own questions.
+
+    \b
+        lorafair eval --base models/smollm2-135m --checkpoint runs/lora-r8 --task lorafair_honest_sample
+    """
+    from lorafair.evaluation import EvaluationPlan, evaluate, parse_settings
+
+    plan = EvaluationPlan(
+        base=base,
+        checkpoints=checkpoints,
+        tasks=tasks,
+        out=out,
+        engine=engine,
+        limit=limit,
+        num_fewshot=num_fewshot,
+        apply_chat_template=apply_chat_template,
+        gen_kwargs=parse_settings(gen_kwargs, "--gen-kwargs"),
+        batch_size=batch_size,
+        dtype=dtype,
+        device=device,
+        engine_args=parse_settings(engine_args, "--engine-args"),
+        metadata=parse_settings(metadata, "--metadata"),
+        seed=seed,
+        trust_remote_code=trust_remote_code,
+    )
+    outcome = evaluate(plan, lambda line: click.echo(line, err=True))
+    click.echo(f"{outcome.asked} requests asked, {outcome.stored} were stored already.")
+    for label, path in outcome.results.items():
+        click.echo(f"  {label}: {path}")
+    click.echo(f"Compare them: lorafair leaderboard {out}")

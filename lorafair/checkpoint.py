@@ -1,0 +1,255 @@
+"""What is evaluated: a base model and its checkpoints (an adapter folder, or a fully fine-tuned model folder)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from lorafair.errors import LorafairError, raise_faults
+from lorafair.safetensor import read_header, read_headers
+
+LABEL = re.compile(r"[\w.+\-]{1,100}")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One model that answers requests: the base itself, an adapter on it, or a full model of the base's shape.
+
+    ``config`` is the adapter's ``adapter_config.json`` or the model's ``config.json``; ``targets`` are the last names
+    of the modules that an adapter changes (read from its weights, not from its claims); ``rank`` is the largest.
+    """
+
+    label: str
+    kind: Literal["base", "adapter", "full"]
+    name: str
+    path: Path
+    hash: str
+    config: dict[str, Any]
+    method: str | None = None
+    rank: int | None = None
+    targets: tuple[str, ...] = ()
+    trainable_parameters: int | None = None
+    provenance: dict[str, Any] | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def planted(self) -> dict[str, Any] | None:
+        """What was planted in this checkpoint on purpose, from its provenance, or None."""
+        settings = (self.provenance or {}).get("settings") or {}
+        planted = settings.get("planted")
+        return planted if isinstance(planted, dict) else None
+
+
+def read_base(name: str) -> Checkpoint:
+    """Find a base model: a folder in Hugging Face layout, or a Hub id (fetched by huggingface_hub).
+
+    Raises:
+        LorafairError: if there is no such folder and the Hub does not give it, if the folder has no ``config.json``,
+            if its weights are only pickles, or if a weight file is cut off.
+    """
+    from lorafair.provenance import hash_folder
+
+    path = Path(name).expanduser()
+    if not path.is_dir():
+        path = _fetch(name)
+    config = _read_json(path / "config.json", f"base model {name}")
+    _require_safetensors(path, "model", f"base model {name}")
+    read_headers(path)
+    return Checkpoint("base", "base", name, path, hash_folder(path, "*.safetensors"), config)
+
+
+def _fetch(name: str) -> Path:
+    if name.startswith((".", "/", "~")) or name.count("/") != 1:
+        raise LorafairError(
+            f"Base model {name!r}: there is no such folder. Give a model folder or a Hub id (owner/name), or fetch the "
+            "small one with `lorafair models pull smollm2-135m`."
+        )
+    import huggingface_hub
+
+    patterns = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+    try:
+        return Path(huggingface_hub.snapshot_download(name, allow_patterns=patterns))
+    except Exception as error:  # the Hub's client raises many kinds; all mean the same to the user
+        raise LorafairError(
+            f"Base model {name!r} is no folder here and the Hub did not give it ({type(error).__name__}: "
+            f"{str(error).splitlines()[0] if str(error) else 'no reason given'}). Check the name and the network, or "
+            "give a local folder; `lorafair models pull smollm2-135m` makes a small one."
+        ) from error
+
+
+def read_checkpoints(specs: Sequence[str], base: Checkpoint) -> list[Checkpoint]:
+    """Read every checkpoint given on a command line, as ``path`` or ``label=path``; the label defaults to the folder's.
+
+    Raises:
+        LorafairError: one message with every fault of every checkpoint (missing folder or config, pickle weights,
+            truncated weights, another base, two with one label).
+    """
+    found: list[Checkpoint] = []
+    faults: list[str] = []
+    for spec in specs:
+        label, _, path = spec.partition("=") if "=" in spec else (Path(spec).name, "", spec)
+        try:
+            if not LABEL.fullmatch(label) or label in (".", ".."):
+                raise LorafairError(
+                    f"{label!r} is no usable label: letters, digits, '.', '_', '+' and '-', at most 100."
+                )
+            if label in {"base", "responses"}:
+                raise LorafairError(f"The label {label!r} is taken. Name it otherwise: --checkpoint other={path}")
+            found.append(read_checkpoint(Path(path).expanduser(), label, base))
+        except LorafairError as error:
+            faults.append(str(error))
+    labels = [c.label for c in found]
+    for label in sorted({label for label in labels if labels.count(label) > 1}):
+        paths = ", ".join(str(c.path) for c in found if c.label == label)
+        faults.append(f"Two checkpoints are called {label!r} ({paths}). Name one: --checkpoint other=PATH")
+    raise_faults("The checkpoints cannot be evaluated", faults)
+    return found
+
+
+def read_checkpoint(path: Path, label: str, base: Checkpoint) -> Checkpoint:
+    """Read one checkpoint folder and hold it against ``base``, without loading any weights.
+
+    Raises:
+        LorafairError: naming what is missing, damaged, or made for another base.
+    """
+    if not path.is_dir():
+        raise LorafairError(f"{label}: there is no folder {path}. Train one with `lorafair train`, or mend the path.")
+    provenance = None
+    if (path / "provenance.json").exists():
+        provenance = _read_json(path / "provenance.json", label)
+    if (path / "adapter_config.json").exists():
+        return _read_adapter(path, label, base, provenance)
+    if (path / "config.json").exists():
+        return _read_full(path, label, base, provenance)
+    raise LorafairError(
+        f"{label}: {path} holds neither adapter_config.json (a PEFT adapter) nor config.json (a full model). "
+        "Give the folder that `lorafair train` or `save_pretrained` wrote."
+    )
+
+
+def _read_adapter(path: Path, label: str, base: Checkpoint, provenance: dict[str, Any] | None) -> Checkpoint:
+    from lorafair.provenance import hash_file
+
+    config = _read_json(path / "adapter_config.json", label)
+    _require_safetensors(path, "adapter_model", label)
+    weights = path / "adapter_model.safetensors"
+    shapes = read_header(weights)
+    notes = _hold_against_base(label, path, config, shapes, base, provenance)
+    ranks = [shape[0] for name, shape in shapes.items() if ".lora_A." in name and len(shape) == 2]
+    targets = {m.group(1) for name in shapes if (m := re.search(r"\.([^.]+)\.lora_(?:embedding_)?A", name))}
+    settings = (provenance or {}).get("settings") or {}
+    digest = hash_file(weights)[:32] + hash_file(path / "adapter_config.json")[:32]
+    method = settings.get("method") or ("dora" if config.get("use_dora") else str(config.get("peft_type", "")).lower())
+    return Checkpoint(
+        label=label,
+        kind="adapter",
+        name=str(path),
+        path=path,
+        hash=digest,
+        config=config,
+        method=method,
+        rank=max(ranks) if ranks else config.get("r"),
+        targets=tuple(sorted(targets)),
+        trainable_parameters=settings.get("trainable_parameters") or sum(_product(s) for s in shapes.values()),
+        provenance=provenance,
+        notes=tuple(notes),
+    )
+
+
+def _hold_against_base(
+    label: str,
+    path: Path,
+    config: dict[str, Any],
+    shapes: dict[str, tuple[int, ...]],
+    base: Checkpoint,
+    provenance: dict[str, Any] | None,
+) -> list[str]:
+    """Faults raise; what only looks odd comes back as notes."""
+    trained_on = ((provenance or {}).get("settings") or {}).get("base") or {}
+    if trained_on.get("hash") and trained_on["hash"] != base.hash:
+        raise LorafairError(
+            f"{label}: {path} was trained on another base ({trained_on.get('name')}, weights "
+            f"{trained_on['hash'][:12]}) than {base.name} (weights {base.hash[:12]}). Give --base that model."
+        )
+    known = read_headers(base.path)
+    for name, shape in sorted(shapes.items()):
+        found = re.fullmatch(r"base_model\.model\.(.+)\.lora_(A|B)(?:\.\w+)?\.weight", name)
+        if not found or len(shape) != 2:
+            continue
+        weight = known.get(f"{found[1]}.weight") or known.get(f"{found[1].removeprefix('transformer.')}.weight")
+        if weight is None and found[1].split(".")[-1] == "lm_head":
+            continue
+        if weight is None or (shape[1] if found[2] == "A" else shape[0]) not in weight:
+            raise LorafairError(
+                f"{label}: {path} does not fit the base {base.name}: {name} has shape {list(shape)}, the base's "
+                f"{found[1]} has {list(weight) if weight else 'no such weight'}. It was trained on "
+                f"{config.get('base_model_name_or_path')!r}: give --base that model."
+            )
+    given = str(config.get("base_model_name_or_path") or "")
+    if given and not trained_on.get("hash") and Path(given).name != Path(base.name).name:
+        return [f"{label}: adapter_config.json names the base {given!r}, evaluated on {base.name!r} (shapes fit)"]
+    return []
+
+
+def _read_full(path: Path, label: str, base: Checkpoint, provenance: dict[str, Any] | None) -> Checkpoint:
+    from lorafair.provenance import hash_folder
+
+    config = _read_json(path / "config.json", label)
+    _require_safetensors(path, "model", label)
+    shapes = read_headers(path)
+    for key in ("model_type", "hidden_size", "num_hidden_layers", "vocab_size", "intermediate_size"):
+        if config.get(key) != base.config.get(key):
+            raise LorafairError(
+                f"{label}: {path} is no fine-tuned {base.name}: its {key} is {config.get(key)!r}, the base's "
+                f"{base.config.get(key)!r}. Give --base the model that it came from."
+            )
+    settings = (provenance or {}).get("settings") or {}
+    return Checkpoint(
+        label=label,
+        kind="full",
+        name=str(path),
+        path=path,
+        hash=hash_folder(path, "*.safetensors"),
+        config=config,
+        method=settings.get("method") or "full",
+        trainable_parameters=settings.get("trainable_parameters") or sum(_product(s) for s in shapes.values()),
+        provenance=provenance,
+    )
+
+
+def _require_safetensors(path: Path, stem: str, label: str) -> None:
+    if any(path.glob(f"{stem}*.safetensors")):
+        return
+    pickles = [p.name for p in [*path.glob("*.bin"), *path.glob("*.pt"), *path.glob("*.pth")]]
+    if pickles:
+        raise LorafairError(
+            f"{label}: {path} holds its weights as pickles ({', '.join(sorted(pickles)[:3])}), which can run code when "
+            "loaded. Convert them where you trust them: load with PEFT or transformers, then "
+            "save_pretrained(..., safe_serialization=True)."
+        )
+    raise LorafairError(f"{label}: {path} has no {stem}.safetensors. Train or copy it again.")
+
+
+def _read_json(path: Path, label: str) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise LorafairError(
+            f"{label}: {path.parent} has no {path.name}. Give a folder in Hugging Face layout."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise LorafairError(f"{label}: {path} cannot be read as JSON ({error}). Copy or train it again.") from error
+    if not isinstance(found, dict):
+        raise LorafairError(f"{label}: {path} is not a JSON object. Copy or train it again.")
+    return found
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    total = 1
+    for size in shape:
+        total *= size
+    return total

