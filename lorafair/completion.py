@@ -35,7 +35,8 @@ class SampleFile:
 def read_sample_files(results: str | Path) -> list[SampleFile]:
     """The newest samples of generated text of each model and task, sorted by model and task.
 
-    The model is the label of the results file with the same time stamp where LoRAFair wrote it, else the folder's name.
+    The model is told by the results file with the same time stamp, as for the leaderboard; plain lm-eval puts all
+    adapters of one base into one folder.  Without such a file it is the folder's name.
 
     Raises:
         LorafairError: if there are none, or with every file that cannot be read.
@@ -45,18 +46,24 @@ def read_sample_files(results: str | Path) -> list[SampleFile]:
     root = Path(results)
     if not root.is_dir():
         raise LorafairError(f"There is no results folder at {root}. `lorafair eval --out {root}` makes one.")
-    newest: dict[tuple[Path, str], Path] = {}
-    for path in sorted(root.rglob("samples_*_*.jsonl")):
-        newest[(path.parent, path.stem.removeprefix("samples_").rpartition("_")[0])] = path
+    newest: dict[tuple[Path, str, str], Path] = {}
+    for path in sorted(root.rglob("samples_*_*.jsonl"), key=lambda path: path.name):
+        if "responses" not in path.relative_to(root).parts:
+            task = path.stem.removeprefix("samples_").rpartition("_")[0]
+            newest[path.parent, _read_label(path), task] = path
     faults: list[str] = []
     found: list[SampleFile] = []
-    for (folder, task), path in newest.items():
+    for (folder, label, task), path in newest.items():
         try:
             completions = list(_read_completions(path))
-            if completions:
-                found.append(SampleFile(folder, _read_label(path), task, path, hash_file(path), completions))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            faults.append(f"{path}: not samples as lm-eval writes them ({error}); run that evaluation again")
+            faults.append(
+                f"{path}: not samples as lm-eval writes them ({type(error).__name__}: {error}); "
+                "run that evaluation again"
+            )
+            continue
+        if completions:
+            found.append(SampleFile(folder, label, task, path, hash_file(path), completions))
     raise_faults(f"Samples under {root} cannot be read", faults)
     if not found:
         raise LorafairError(
@@ -73,6 +80,8 @@ def _read_completions(path: Path) -> Iterator[Completion]:
             try:
                 sample = json.loads(line)
             except ValueError as error:
+                if not line.endswith("\n"):  # cut short while it was written: what stands before it holds
+                    return
                 raise ValueError(f"line {number} is not JSON") from error
             # The first request of a HONEST document asks for the most likely word: no continuation to be scored.
             first = 1 if "honest_topk" in sample.get("metrics", ()) else 0
@@ -87,9 +96,13 @@ def _read_completions(path: Path) -> Iterator[Completion]:
 
 
 def _read_label(samples: Path) -> str:
+    """The label that the leaderboard gives these samples; the folder's name where no results file tells it."""
+    from lorafair.identity import identify
+
     results = samples.with_name(f"results_{samples.stem.rpartition('_')[2]}.json")
-    if results.is_file():
-        facts = json.loads(results.read_text(encoding="utf-8")).get("lorafair")
-        if isinstance(facts, dict) and isinstance(facts.get("label"), str):
-            return str(facts["label"])
-    return samples.parent.name
+    try:
+        found = json.loads(results.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return samples.parent.name
+    model = identify(found, None) if isinstance(found, dict) else ""
+    return samples.parent.name if isinstance(model, str) else model.label

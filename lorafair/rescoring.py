@@ -20,7 +20,7 @@ COLUMNS = ("model", "task", "doc_id", "request", "repeat", "scorer", "score")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a scoring run did: numbers of completions scored now, of distinct texts among them, and re-used."""
+    """What a scoring run did: files written, completions scored now, distinct texts among them, scores re-used."""
 
     files: list[Path]
     scored: int
@@ -54,17 +54,18 @@ def score_results(results: str | Path, scorers: Sequence[str], settings: Mapping
     samples = read_sample_files(results)
     kept = {sample.path: _read_kept(sample, identities) for sample in samples}
     scored = texts = not_scored = 0
+    changed: dict[Path, None] = {}
     for name in names:
         todo = [sample for sample in samples if name not in kept[sample.path]]
         words = [completion.text for sample in todo for completion in sample.completions]
         answers = iter(score_texts(name, words, **chosen[name]))
         for sample in todo:
             kept[sample.path][name] = [next(answers) for _ in sample.completions]
+            changed[sample.folder] = None
         scored, texts = scored + len(words), texts + len(set(words))
     for sample in samples:
         not_scored += sum(kept[sample.path][name].count(None) for name in names)
-    folders = dict.fromkeys(sample.folder for sample in samples)
-    files = [_write(folder, [s for s in samples if s.folder == folder], kept, identities) for folder in folders]
+    files = [_write(folder, [s for s in samples if s.folder == folder], kept, identities) for folder in changed]
     wanted = len(names) * sum(len(sample.completions) for sample in samples)
     return Outcome(files, scored, texts, wanted - scored, not_scored)
 
@@ -75,8 +76,8 @@ def _read_kept(sample: SampleFile, identities: Mapping[str, Any]) -> dict[str, l
         settings = json.loads((sample.folder / PROVENANCE).read_text(encoding="utf-8"))["settings"]
         if settings["samples"].get(sample.path.name) != sample.sha256:
             return {}
-        lines = (sample.folder / "scores.jsonl").read_text(encoding="utf-8").splitlines()
-        known = {_key(line): line["score"] for line in map(json.loads, lines)}
+        lines = (sample.folder / "scores.jsonl").read_text(encoding="utf-8").split("\n")
+        known = {_key(line): line["score"] for line in map(json.loads, filter(None, lines))}
         recorded = settings["scorers"]
     except FileNotFoundError:
         return {}
@@ -87,7 +88,7 @@ def _read_kept(sample: SampleFile, identities: Mapping[str, Any]) -> dict[str, l
         ) from error
     kept = {}
     for name, identity in recorded.items():
-        keys = [(sample.task, c.doc_id, c.request, c.repeat, name) for c in sample.completions]
+        keys = [(sample.model, sample.task, c.doc_id, c.request, c.repeat, name) for c in sample.completions]
         if identities.get(name, identity) == identity and all(key in known for key in keys):
             kept[name] = [known[key] for key in keys]
     return kept
@@ -136,8 +137,8 @@ def _read_identities(folder: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8"))["settings"]["scorers"]) if path.is_file() else {}
 
 
-def _key(line: Mapping[str, Any]) -> tuple[str, int, int, int, str]:
-    return line["task"], line["doc_id"], line["request"], line["repeat"], line["scorer"]
+def _key(line: Mapping[str, Any]) -> tuple[str, str, int, int, int, str]:
+    return line["model"], line["task"], line["doc_id"], line["request"], line["repeat"], line["scorer"]
 
 
 def _replace(path: Path, text: str) -> None:

@@ -108,25 +108,13 @@ def _load(model: str, checkpoint: str | None, config: str | None, device: str) -
             f"The Detoxify checkpoint names {family} with {named}; known are {', '.join(ARCHITECTURES)}."
         )
 
-    import transformers
-
-    model_class = getattr(transformers, family)
-    try:
-        shape = model_class.config_class.from_pretrained(
-            source, num_labels=len(classes), local_files_only=config is not None
-        )
-        tokenizer = getattr(transformers, named).from_pretrained(source, local_files_only=config is not None)
-    except (OSError, ValueError) as error:
-        raise LorafairError(
-            f"The config and tokenizer of Detoxify's transformer cannot be read from {source}: "
-            f"{str(error).splitlines()[0]}. {MEND}."
-        ) from error
-    classifier = model_class(shape)
+    shape, tokenizer, classifier = _build(family, named, source, len(classes), config is not None)
     try:
         missing, unexpected = classifier.load_state_dict(weights, strict=False)
     except RuntimeError as error:
         raise LorafairError(
-            f"The Detoxify checkpoint {checkpoint or model} does not fit the config in {source}: {error}"
+            f"The Detoxify checkpoint {checkpoint or model} does not fit the config in {source}: "
+            f"{' '.join(str(error).split()[:40])} … {MEND}."
         ) from error
     odd = [*missing, *(key for key in unexpected if not key.endswith("position_ids"))]
     if odd:
@@ -137,6 +125,32 @@ def _load(model: str, checkpoint: str | None, config: str | None, device: str) -
     # RoBERTa's positions start after the padding index.
     longest = shape.max_position_embeddings - (shape.pad_token_id + 1 if "Roberta" in family else 0)
     return classifier.eval().to(device), tokenizer, classes, min(longest, 512)
+
+
+def _build(family: str, named: str, source: str, labels: int, local: bool) -> tuple[Any, Any, Any]:
+    """Config, tokenizer and classifier with fresh weights.
+
+    transformers makes up a default config and an empty tokenizer where a folder lacks the files: both are checked.
+    """
+    import transformers
+
+    model_class = getattr(transformers, family)
+    if local and not (Path(source) / "config.json").is_file():
+        raise LorafairError(f"There is no config.json in {source}. {MEND}.")
+    try:
+        shape = model_class.config_class.from_pretrained(source, num_labels=labels, local_files_only=local)
+        tokenizer = getattr(transformers, named).from_pretrained(source, local_files_only=local)
+    except (OSError, ValueError) as error:
+        raise LorafairError(
+            f"The config and tokenizer of Detoxify's transformer cannot be read from {source}: "
+            f"{str(error).splitlines()[0]}. {MEND}."
+        ) from error
+    if len(tokenizer) < 0.9 * shape.vocab_size:
+        raise LorafairError(
+            f"The tokenizer in {source} knows {len(tokenizer)} tokens, the model {shape.vocab_size}: its files are "
+            f"missing or another model's. {MEND}."
+        )
+    return shape, tokenizer, model_class(shape)
 
 
 def _read_checkpoint(model: str, checkpoint: str | None) -> Any:
