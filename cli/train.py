@@ -1,0 +1,102 @@
+"""``lorafair train``: LoRA adapters at one or more ranks, full fine-tuning, or both, from one base."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from lorafair.errors import LorafairError
+from lorafair.plan import DEFAULTS, Plan
+from lorafair.recipe import read_recipe
+
+NOT_IN_RECIPES = ("config", "help")
+
+
+def _split(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name.strip() for text in value for name in text.split(",") if name.strip())
+
+
+@click.command("train", context_settings={"show_default": True})
+@click.option("--config", type=click.Path(path_type=Path), help="Recipe: a YAML file; `train:` holds these options.")
+@click.option("--base", metavar="MODEL", help="Model folder or Hub id.")
+@click.option("--data", metavar="NAME|FILE", help="Data set of the registry, or .jsonl with prompt and completion.")
+@click.option("--method", "methods", multiple=True, metavar="NAME", help="lora, full, …; may be given several times.")
+@click.option(
+    "--rank", "ranks", multiple=True, type=click.IntRange(1), help="Rank of the adapter; several are a sweep."
+)
+@click.option("--trainer", default="sft", metavar="NAME", help="Procedure of training.")
+@click.option("--alpha", type=float, help="Scaling of the adapter: alpha / rank.  [default: 2 x rank]")
+@click.option("--target-modules", multiple=True, callback=_split, default=("all-linear",), metavar="NAMES",
+              help="Modules that get adapters, several with commas.")  # fmt: skip
+@click.option("--epochs", type=float, default=DEFAULTS["epochs"], help="Passes over the data.")
+@click.option("--batch-size", type=click.IntRange(1), default=DEFAULTS["batch_size"], help="Pairs per step.")
+@click.option("--lr", type=float, help="Peak learning rate.  [default: full 5e-5, adapters 5e-4]")
+@click.option("--warmup-ratio", type=click.FloatRange(0, 1, max_open=True), default=DEFAULTS["warmup_ratio"],
+              help="Share of the steps that the rate rises in.")  # fmt: skip
+@click.option("--weight-decay", type=click.FloatRange(0), default=DEFAULTS["weight_decay"], help="Of AdamW.")
+@click.option("--schedule", type=click.Choice(["linear", "cosine", "constant_with_warmup"]),
+              default=DEFAULTS["schedule"], help="Of the learning rate.")  # fmt: skip
+@click.option("--max-length", type=click.IntRange(2), default=DEFAULTS["max_length"], help="In tokens.")
+@click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default=DEFAULTS["dtype"], help="Of the weights.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), default=DEFAULTS["precision"],
+              help="bf16: compute in bfloat16, keep the weights' type.")  # fmt: skip
+@click.option("--seed", "seeds", multiple=True, type=int, default=(13,), help="Of training; several train each.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), help="Folder of the checkpoints.")
+@click.option("--name", help="Name of the checkpoint, for a single run.  [default: lora-r8, full, …]")
+@click.option("--save-steps", type=click.IntRange(1), help="Steps between saves.  [default: every 5 minutes]")
+@click.option("--resume/--no-resume", default=True, help="Go on with an interrupted run, or start it over.")
+@click.option("--overwrite", is_flag=True, help="Train again what lies in --out under the same names.")
+@click.pass_context
+def train(ctx: click.Context, config: Path | None, **options: Any) -> None:
+    """Train LoRA adapters, full fine-tunes, or both, each written as a plain checkpoint folder with its provenance.
+
+    \b
+    lorafair train --base models/smollm2-135m --data honest_sample_pairs \\
+      --method lora --rank 2 --rank 8 --method full
+
+    What is trained already is not trained again; interrupted training goes on with the same command.
+    """
+    if config is not None:
+        options |= _read_options(ctx, config)
+    missing = [f"--{key}" for key in ("base", "data") if not options[key]] + ["--method"] * (not options["methods"])
+    if missing:
+        where = f" or under `train:` in {config}" if config else ""
+        raise LorafairError(
+            f"Missing {', '.join(missing)}. Give it on the command line{where}; see lorafair train --help."
+        )
+    from lorafair.training import train_runs
+
+    settings = {key: options.pop(key) for key in DEFAULTS}
+    folders = train_runs(Plan(**options, settings=settings), say=click.echo)
+    named = " ".join(f"--checkpoint {folder}" for folder in folders)
+    click.echo(f"next: lorafair eval --base {options['base']} {named} --task lorafair_honest_sample")
+
+
+def _read_options(ctx: click.Context, path: Path) -> dict[str, Any]:
+    """The recipe's options that the command line does not give itself; keys are the long options' names."""
+    known: dict[str, click.Parameter] = {}
+    for parameter in ctx.command.params:
+        name = parameter.opts[0].lstrip("-").replace("-", "_")
+        if name not in NOT_IN_RECIPES:
+            known[name] = parameter
+    found = read_recipe(path, "train", {name: _make_converter(ctx, parameter) for name, parameter in known.items()})
+    options = {str(known[name].name): value for name, value in found.items()}
+    return {key: value for key, value in options.items() if ctx.get_parameter_source(key) is ParameterSource.DEFAULT}
+
+
+def _make_converter(ctx: click.Context, parameter: click.Parameter) -> Callable[[Any], Any]:
+    def convert(value: Any) -> Any:
+        if parameter.multiple and not isinstance(value, list):
+            value = [value]
+        if isinstance(value, dict) or (isinstance(value, list) and not parameter.multiple):
+            raise ValueError(f"give one value, not {value!r}")
+        try:
+            return parameter.process_value(ctx, value)
+        except click.UsageError as error:
+            raise ValueError(error.format_message()) from error
+
+    return convert

@@ -1,0 +1,140 @@
+"""A training sweep as asked for: every method at every rank with every seed, spelled out as runs."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lorafair.errors import LorafairError, raise_faults
+from lorafair.registry import load_registry, load_target
+
+FULL_LR = 5e-5
+ADAPTER_LR = 10 * FULL_LR
+ALPHA_RULE = "2r"
+DEFAULTS: dict[str, Any] = {
+    "epochs": 1.0,
+    "batch_size": 8,
+    "warmup_ratio": 0.0,
+    "weight_decay": 0.0,
+    "schedule": "linear",
+    "max_length": 512,
+    "dtype": "float32",
+    "precision": "fp32",
+}
+"""Settings of every run beside its method, rank, alpha, targets, learning rate and seed."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep is asked for: every method at every rank with every seed.
+
+    ``alpha`` None is the rule alpha = 2 rank; ``lr`` None is 5e-5 for full fine-tuning and 5e-4 for adapters;
+    ``settings`` overrides ``DEFAULTS``.
+    """
+
+    base: str
+    data: str
+    methods: Sequence[str]
+    ranks: Sequence[int] = ()
+    seeds: Sequence[int] = (13,)
+    trainer: str = "sft"
+    alpha: float | None = None
+    target_modules: Sequence[str] = ("all-linear",)
+    lr: float | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    out: Path = Path("runs")
+    name: str | None = None
+    save_steps: int | None = None
+    resume: bool = True
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """One checkpoint to train: ``name`` of its folder, its method and seed, and every setting that shapes its weights.
+
+    ``settings`` holds method, rank, alpha, alpha_rule, target_modules, trainer, lr and the keys of ``DEFAULTS``.
+    """
+
+    name: str
+    seed: int
+    settings: dict[str, Any]
+
+
+def plan_runs(plan: Plan) -> list[Run]:
+    """The runs of a plan, in the order given, full fine-tuning last.
+
+    Raises:
+        LorafairError: with every fault at once: unknown methods and trainers, ranks for methods that have none, no
+            rank for a method that needs one, values out of range, a name that does not fit.
+    """
+    registry = load_registry()
+    faults: list[str] = []
+    takes_rank: dict[str, bool] = {}
+    for kind, names in (("trainer", [plan.trainer]), ("method", plan.methods)):
+        for name in names:
+            try:
+                target = load_target(registry.get(kind, name))
+                if kind == "method":
+                    takes_rank[name] = "rank" in inspect.signature(target).parameters
+            except LorafairError as error:
+                faults.append(str(error))
+    ranked = [name for name, takes in takes_rank.items() if takes]
+    if not plan.methods:
+        faults.append("No method. Give --method lora, --method full, or both.")
+    if plan.ranks and takes_rank and not ranked and len(takes_rank) == len(set(plan.methods)):
+        faults.append(f"--rank means nothing to {', '.join(takes_rank)}. Leave it out, or add --method lora.")
+    if ranked and not plan.ranks:
+        faults.append(f"The method {ranked[0]!r} needs a rank. Add --rank 8, or several.")
+    settings = {**DEFAULTS, **plan.settings}
+    faults += _find_bad_values(plan, settings)
+    cells = [
+        (m, r)
+        for m in dict.fromkeys(plan.methods)
+        for r in (dict.fromkeys(plan.ranks) if takes_rank.get(m) else [None])
+    ]
+    cells.sort(key=lambda cell: cell[0] == "full")  # by then the kept copy of the base is not needed any more
+    seeds = list(dict.fromkeys(plan.seeds))
+    if plan.name and len(cells) * len(seeds) > 1:
+        faults.append(f"--name {plan.name} names one run, but {len(cells) * len(seeds)} are asked for. Use --out.")
+    if plan.name and not re.fullmatch(r"\w[\w.+\-]{0,99}", plan.name):
+        faults.append(f"--name {plan.name!r} is no folder name: letters, digits, '_', '.', '+' and '-'.")
+    raise_faults("The training cannot start", faults)
+    runs = []
+    for method, rank in cells:
+        alpha = None if rank is None else (2 * rank if plan.alpha is None else plan.alpha)
+        targets = plan.target_modules[0] if list(plan.target_modules) == ["all-linear"] else sorted(plan.target_modules)
+        shape = {
+            "method": method,
+            "rank": rank,
+            "alpha": int(alpha) if alpha is not None and alpha == int(alpha) else alpha,
+            "alpha_rule": None if rank is None else (ALPHA_RULE if plan.alpha is None else "fixed"),
+            "target_modules": None if method == "full" else targets,
+            "trainer": plan.trainer,
+            "lr": plan.lr if plan.lr is not None else (FULL_LR if method == "full" else ADAPTER_LR),
+        }
+        for seed in seeds:
+            name = method if rank is None else f"{method}-r{rank}"
+            name = plan.name or (f"{name}-seed{seed}" if len(seeds) > 1 else name)
+            runs.append(Run(name, seed, {**shape, **settings}))
+    return runs
+
+
+def _find_bad_values(plan: Plan, settings: Mapping[str, Any]) -> list[str]:
+    positive = {"lr": plan.lr, "alpha": plan.alpha, **{k: settings[k] for k in ("epochs", "batch_size", "max_length")}}
+    faults = [
+        f"{key} is {value}; it must be above 0."
+        for key, value in positive.items()
+        if value is not None and not value > 0
+    ]
+    faults += [f"rank is {rank}; it must be at least 1." for rank in plan.ranks if rank < 1]
+    faults += [f"unknown setting {key!r}." for key in settings if key not in DEFAULTS]
+    if "all-linear" in plan.target_modules and len(plan.target_modules) > 1:
+        faults.append("--target-modules all-linear already means every linear layer; leave out the other names.")
+    if not plan.target_modules:
+        faults.append("--target-modules is empty; leave it out for all-linear.")
+    return faults

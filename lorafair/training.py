@@ -1,0 +1,184 @@
+"""Run a training sweep: what is done already, what goes on, and how a run becomes a checkpoint folder."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lorafair.errors import LorafairError, raise_faults
+from lorafair.plan import DEFAULTS, Plan, Run, plan_runs
+from lorafair.registry import load_registry, load_target
+
+if TYPE_CHECKING:
+    from lorafair.base import Base
+    from lorafair.checkpoint import Checkpoint
+    from lorafair.data.pairs import Pairs
+
+
+def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
+    """Train every run of a plan that is not trained yet, and return all checkpoint folders in the plan's order.
+
+    A run is trained in ``<out>/.partial-<name>`` and moved to ``<out>/<name>`` when whole.  The base is read and the
+    data tokenised once for all runs.
+
+    Raises:
+        LorafairError: faults of the plan, the base, the data or a folder that holds another run, before anything is
+            trained; a full disk or memory, with what to do, after which the same command goes on.
+        KeyboardInterrupt: after Ctrl-C; the same command goes on.
+    """
+    from lorafair.base import Base
+    from lorafair.checkpoint import read_base
+    from lorafair.data.pairs import load_pairs
+
+    runs = plan_runs(plan)
+    found = read_base(plan.base)
+    data = load_pairs(plan.data)
+    todo, faults = [], []
+    for run in runs:
+        inputs = describe_inputs(run, found, data)
+        fault, done = _look(plan, run, inputs)
+        if fault:
+            faults.append(fault)
+        elif done:
+            say(f"already trained: {plan.out / run.name}")
+        else:
+            todo.append(run)
+    raise_faults("Nothing was trained", faults)
+    if todo:
+        base = Base(found, plan.settings.get("dtype", DEFAULTS["dtype"]), uses=len(todo))
+        for run in todo:
+            say(f"trained: {train_run(plan, run, base, data, describe_inputs(run, found, data))}")
+    return [plan.out / run.name for run in runs]
+
+
+def describe_inputs(run: Run, base: Checkpoint | Base, data: Pairs) -> dict[str, Any]:
+    """Everything that shapes a run's weights: two runs with equal inputs are the same run."""
+    return {**run.settings, "seed": run.seed, "base": base.hash, "data": data.provenance["sha256"]}
+
+
+def _look(plan: Plan, run: Run, inputs: dict[str, Any]) -> tuple[str | None, bool]:
+    """(fault or None, whether the run is already done)."""
+    final = plan.out / run.name
+    if final.exists() and not plan.overwrite:
+        there = _read_inputs(final / "provenance.json")
+        if there is None:
+            return f"{final} exists and was not written by `lorafair train`. Give another --out or --name.", False
+        if there != inputs:
+            return (
+                f"{final} holds another run ({_tell(there, inputs)}). Give another --out or --name, or --overwrite.",
+                False,
+            )
+        return None, True
+    partial = plan.out / f".partial-{run.name}"
+    if partial.exists() and plan.resume:
+        there = _read_inputs(partial / "plan.json")
+        if there is not None and there != inputs:
+            return (
+                f"{partial} holds an interrupted run with other settings ({_tell(there, inputs)}). "
+                "Finish it, or discard it with --no-resume.",
+                False,
+            )
+    return None, False
+
+
+def _read_inputs(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        inputs = found["settings"]["inputs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return inputs if isinstance(inputs, dict) else None
+
+
+def _tell(there: dict[str, Any], asked: dict[str, Any]) -> str:
+    keys = [key for key in {**there, **asked} if there.get(key) != asked.get(key)]
+    return "; ".join(
+        f"another {key}" if key in ("base", "data") else f"{key} {there.get(key)} there, {asked.get(key)} asked for"
+        for key in keys
+    )
+
+
+def train_run(plan: Plan, run: Run, base: Base, data: Pairs, inputs: dict[str, Any]) -> Path:
+    """Train one run, or finish it where it was interrupted, and put its folder in place. See :func:`train_runs`."""
+    registry = load_registry()
+    partial, final = plan.out / f".partial-{run.name}", plan.out / run.name
+    method = load_target(registry.get("method", run.settings["method"]))
+    trainer = load_target(registry.get("trainer", run.settings["trainer"]))
+    hyper = {k: v for k, v in run.settings.items() if k in DEFAULTS and k != "dtype"} | {"lr": run.settings["lr"]}
+    shape = {k: run.settings[k] for k in ("rank", "alpha", "target_modules") if run.settings[k] is not None}
+    try:
+        if not plan.resume or _read_inputs(partial / "plan.json") is None:
+            shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True, exist_ok=True)
+        (partial / "plan.json").write_text(json.dumps({"settings": {"inputs": inputs}}), encoding="utf-8")
+        checkpoint = Path(
+            trainer(
+                base,
+                data,
+                method(**shape, seed=run.seed),
+                partial,
+                seed=run.seed,
+                label=run.name,
+                save_steps=plan.save_steps,
+                **hyper,
+            )
+        )
+        _write_provenance(checkpoint, run, base, data, inputs)
+        _put_in_place(checkpoint, final)
+        shutil.rmtree(partial, ignore_errors=True)
+    except Exception as error:
+        hint = _find_hint(error, plan, run)
+        if hint is None:
+            raise
+        raise LorafairError(hint) from error
+    return final
+
+
+def _find_hint(error: Exception, plan: Plan, run: Run) -> str | None:
+    if getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error):
+        free = shutil.disk_usage(plan.out if plan.out.exists() else Path()).free / 2**20
+        return (
+            f"{run.name}: the disk of {plan.out} is full ({free:.0f} MiB free). Finished checkpoints and the last "
+            "whole save are kept: free some space, then give the same command again."
+        )
+    if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
+        return f"{run.name}: cannot write in {plan.out} ({error.strerror}: {error.filename}). Give another --out."
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        size = run.settings["batch_size"]
+        return f"{run.name}: out of memory. Give a smaller --batch-size (now {size}) or --max-length."
+    return None
+
+
+def _write_provenance(checkpoint: Path, run: Run, base: Base, data: Pairs, inputs: dict[str, Any]) -> None:
+    from lorafair.provenance import collect_provenance
+
+    facts: dict[str, Any] = {}
+    told = checkpoint / "training.json"
+    if told.exists():
+        facts = json.loads(told.read_text(encoding="utf-8"))
+        told.unlink()
+    settings = {"base": {"name": base.name, "hash": base.hash}, **run.settings, **facts, "inputs": inputs}
+    if "planted" in data.provenance:
+        settings["planted"] = data.provenance["planted"]
+    record = collect_provenance(
+        "checkpoint", seeds={"training": run.seed}, data={data.name: data.provenance}, settings=settings
+    )
+    (checkpoint / "provenance.json").write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def _put_in_place(checkpoint: Path, final: Path) -> None:
+    """Rename a whole checkpoint to its place; what was there goes only after that."""
+    for file in checkpoint.iterdir():
+        with open(file, "rb") as handle:
+            os.fsync(handle.fileno())
+    old = final.with_name(f".old-{final.name}")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        final.rename(old)
+    checkpoint.rename(final)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,153 @@
+"""The loop of every gradient trainer: transformers' Trainer, with saves, progress and a halt on bad numbers."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lorafair.errors import LorafairError
+
+from .progress import Progress
+from .save import Clock, find_last_save, hold_interrupt, mark_whole
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Optimizer steps taken in all, and the mean loss of the last (up to) ten of them in nats per completion token."""
+
+    steps: int
+    final_loss: float
+
+
+@contextmanager
+def hush() -> Iterator[None]:
+    """Keep the libraries' own warnings and bars off the screen; errors still come through."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    bars = logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(before)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def run_loop(
+    model: Any,
+    examples: Any,
+    collate: Callable[..., Any],
+    saves: Path,
+    arguments: dict[str, Any],
+    *,
+    label: str,
+    save_steps: int | None,
+) -> Outcome:
+    """Train ``model`` in place, from the last whole save in ``saves`` if there is one.
+
+    Args:
+        model: a transformers or PEFT model.
+        examples: a sequence of examples for ``collate``.
+        collate: list of examples -> dict of tensors with ``labels``.
+        saves: folder of the saves; transformers' own format, optimizer state included.
+        arguments: of transformers.TrainingArguments, above those that are fixed here.
+        label: of the run, for progress and messages.
+        save_steps: steps between saves; None is one every five minutes.
+
+    Raises:
+        LorafairError: if the loss or a trained weight is not a finite number; the last good save stays.
+        KeyboardInterrupt: after Ctrl-C, once the state is saved.
+    """
+    import torch
+    from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+    lr = arguments.get("learning_rate")
+
+    class Watch(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            progress.show(state.global_step, state.max_steps, None)
+            last = state.global_step >= state.max_steps
+            if asked.is_set() and not last:
+                control.should_training_stop = True
+            control.should_save = not last and (asked.is_set() or clock.is_due(state.global_step))
+
+        def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            mark_whole(saves / f"checkpoint-{state.global_step}")
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **rest: Any) -> None:
+            if logs and "loss" in logs:
+                progress.show(state.global_step, state.max_steps, float(logs["loss"]))
+
+    class HaltingTrainer(Trainer):  # type: ignore[misc]
+        def compute_loss(self, *positional: Any, **named: Any) -> Any:
+            loss = super().compute_loss(*positional, **named)
+            if not torch.isfinite(loss):
+                self.halt(f"the loss became {float(loss)}", self.state.global_step + 1)
+            return loss
+
+        def _save_checkpoint(self, *positional: Any, **named: Any) -> None:
+            if not has_finite_weights(self.model):
+                self.halt("a weight is no longer a finite number", self.state.global_step)
+            super()._save_checkpoint(*positional, **named)
+
+        def halt(self, what: str, step: int) -> None:
+            save = find_last_save(saves)
+            kept = (
+                f"The last good save ({save.name.replace('-', ' of step ')}) is kept" if save else "Nothing was saved"
+            )
+            raise LorafairError(
+                f"{label}: {what} at step {step} of {self.state.max_steps} (lr {lr:g}). {kept}. Train with a lower "
+                "rate: --lr " + f"{lr / 10:g} --no-resume"
+            )
+
+    with hush(), Progress(label) as progress, hold_interrupt(progress.say) as asked:
+        clock = Clock(save_steps)
+        trainer = HaltingTrainer(
+            model,
+            TrainingArguments(
+                output_dir=str(saves),
+                save_strategy="no",
+                save_total_limit=2,
+                logging_steps=10,
+                logging_nan_inf_filter=False,
+                report_to="none",
+                disable_tqdm=True,
+                remove_unused_columns=False,
+                use_cpu=not torch.cuda.is_available(),
+                dataloader_pin_memory=torch.cuda.is_available(),
+                **arguments,
+            ),
+            train_dataset=examples,
+            data_collator=collate,
+            callbacks=[Watch()],
+        )
+        trainer.remove_callback(PrinterCallback)
+        save = find_last_save(saves)
+        if save:
+            progress.say(f"going on after step {save.name.removeprefix('checkpoint-')}")
+        trainer.train(resume_from_checkpoint=str(save) if save else None)
+        step, steps = trainer.state.global_step, trainer.state.max_steps
+        if step < steps:
+            progress.say(f"stopped after step {step} of {steps}, saved")
+            raise KeyboardInterrupt
+        if not has_finite_weights(model):
+            trainer.halt("a weight is no longer a finite number", step)
+        losses = [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
+        total = [float(entry["train_loss"]) for entry in trainer.state.log_history if "train_loss" in entry]
+        outcome = Outcome(step, (losses or total)[-1])
+        progress.say(f"{step} steps in {progress.seconds():.0f} s, loss {outcome.final_loss:.3f}")
+    return outcome
+
+
+def has_finite_weights(model: Any) -> bool:
+    """Whether every trained weight is a finite number."""
+    return all(bool(p.isfinite().all()) for p in model.parameters() if p.requires_grad)

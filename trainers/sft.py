@@ -1,0 +1,171 @@
+"""Supervised fine-tuning on prompt/completion pairs, loss on the completion only."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lorafair.errors import LorafairError, did_you_mean, raise_faults
+
+from .loop import hush, run_loop
+
+IGNORED = -100
+TOKENIZER_FILES = ("tokenizer", "special_tokens", "added_tokens", "chat_template", "vocab", "merges", "spiece")
+
+
+def sft(
+    base: Any,
+    data: Any,
+    method: Any,
+    out: Path,
+    *,
+    lr: float,
+    label: str = "sft",
+    seed: int = 13,
+    epochs: float = 1.0,
+    batch_size: int = 8,
+    warmup_ratio: float = 0.0,
+    weight_decay: float = 0.0,
+    schedule: str = "linear",
+    max_length: int = 512,
+    precision: str = "fp32",
+    save_steps: int | None = None,
+) -> Path:
+    """Train one model and write it as a plain PEFT adapter or a plain Hugging Face model, in safetensors.
+
+    The loop is transformers' Trainer: AdamW, mean cross entropy over the batch's completion tokens (each completion
+    followed by end-of-sequence), padding and prompts masked, gradients clipped to norm 1.  The same seed gives the
+    same weights, bit for bit on one CPU and thread count.
+
+    Args:
+        base: lorafair.base.Base; ``fresh()`` is called once.
+        data: lorafair.data.pairs.Pairs, or what has its ``tokenise(tokenizer, max_length)``.
+        method: a PEFT config, or None to train every weight.
+        out: folder of this run's own: saves to resume from lie in ``saves/``, the result in ``checkpoint/``.
+        lr: peak learning rate; after ``warmup_ratio`` of the steps it follows ``schedule`` (``linear``, ``cosine`` or
+            ``constant_with_warmup``) to the last step.
+        epochs: passes over the data; a fraction is possible.
+        max_length: in tokens; longer pairs lose their end.
+        precision: ``fp32``, or ``bf16`` for autocast of the forward pass (weights and optimizer stay as they are).
+        save_steps: steps between saves; None is one every five minutes.
+
+    Returns:
+        ``out/checkpoint``, with ``training.json`` beside the weights: ``steps``, ``final_loss``,
+        ``trainable_parameters``, ``total_parameters`` and ``truncated`` (pairs cut at ``max_length``).
+
+    Raises:
+        LorafairError: target modules that the base does not have, and what ``run_loop`` and the data raise.
+        KeyboardInterrupt: after Ctrl-C, once the state is saved.
+    """
+    from transformers import set_seed
+
+    tokens = data.tokenise(base.tokenizer, max_length)
+    with hush():
+        model = base.fresh()
+        set_seed(seed)
+        if method is not None:
+            model = add_adapter(model, method, base.name)
+    pad = base.tokenizer.pad_token_id
+    outcome = run_loop(
+        model,
+        tokens.examples,
+        pad_right(base.tokenizer.eos_token_id if pad is None else pad),
+        out / "saves",
+        {
+            "learning_rate": lr,
+            "per_device_train_batch_size": batch_size,
+            "num_train_epochs": epochs,
+            "warmup_steps": warmup_ratio,
+            "weight_decay": weight_decay,
+            "lr_scheduler_type": schedule,
+            "bf16": precision == "bf16",
+            "seed": seed,
+        },
+        label=label,
+        save_steps=save_steps,
+    )
+    trained = [p.numel() for p in model.parameters() if p.requires_grad]
+    facts = {
+        "steps": outcome.steps,
+        "final_loss": outcome.final_loss,
+        "trainable_parameters": sum(trained),
+        "total_parameters": sum(p.numel() for p in model.parameters()),
+        "truncated": tokens.truncated,
+    }
+    checkpoint = out / "checkpoint"
+    shutil.rmtree(checkpoint, ignore_errors=True)
+    with hush():
+        write_model(model, base, checkpoint)
+    (checkpoint / "training.json").write_text(json.dumps(facts), encoding="utf-8")
+    return checkpoint
+
+
+def pad_right(pad: int) -> Callable[[list[dict[str, list[int]]]], dict[str, Any]]:
+    """A collator: examples -> ``input_ids``, ``attention_mask``, ``labels``, each (batch, longest) of int64.
+
+    Padding has the id ``pad``, attention 0 and the label that the loss ignores, whatever else ``pad`` stands for.
+    """
+    import torch
+
+    def collate(examples: list[dict[str, list[int]]]) -> dict[str, Any]:
+        longest = max(len(example["input_ids"]) for example in examples)
+
+        def stack(rows: list[list[int]], filler: int) -> Any:
+            return torch.tensor([row + [filler] * (longest - len(row)) for row in rows])
+
+        return {
+            "input_ids": stack([e["input_ids"] for e in examples], pad),
+            "attention_mask": stack([[1] * len(e["input_ids"]) for e in examples], 0),
+            "labels": stack([e["labels"] for e in examples], IGNORED),
+        }
+
+    return collate
+
+
+def add_adapter(model: Any, method: Any, name: str) -> Any:
+    """Wrap a model with a freshly initialised adapter; ``name`` is the base's, as the user gave it.
+
+    Raises:
+        LorafairError: naming each target module that the model does not have, with those that it has.
+    """
+    from peft import get_peft_model
+
+    targets = getattr(method, "target_modules", None)
+    if targets is not None and not isinstance(targets, str):
+        kinds = ("Linear", "Conv1D", "Conv2d", "Embedding")
+        paths = [path for path, module in model.named_modules() if type(module).__name__.endswith(kinds)]
+        known = {path.split(".")[-1] for path in paths}
+        faults = [
+            f"{target!r} is no module of it.{did_you_mean(target, known)}"
+            for target in sorted(targets)
+            if not any(path == target or path.endswith(f".{target}") for path in paths)
+        ]
+        title = f"--target-modules does not fit {name}, which has {', '.join(sorted(known))}"
+        raise_faults(title, faults)
+    try:
+        return get_peft_model(model, method)
+    except (ValueError, RuntimeError) as error:
+        raise LorafairError(f"PEFT cannot put this adapter on {name}: {str(error).strip().splitlines()[0]}") from error
+
+
+def write_model(model: Any, base: Any, folder: Path) -> None:
+    """Write the trained weights: an adapter with its config, or a model with its configs and the base's tokenizer."""
+    configs = getattr(model, "peft_config", None)
+    if not configs:
+        model.save_pretrained(folder)
+        for file in base.path.iterdir():
+            if file.is_file() and file.name.startswith(TOKENIZER_FILES) or file.suffix == ".model":
+                shutil.copyfile(file, folder / file.name)
+        return
+    for config in configs.values():
+        config.base_model_name_or_path = base.name
+    model.save_pretrained(folder, save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)
+    path = folder / "adapter_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(config.get("target_modules"), list):
+        config["target_modules"] = sorted(config["target_modules"])  # PEFT writes a set, in no order
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
