@@ -11,7 +11,7 @@ from lorafair.data.honest import honest_neutral
 from lorafair.data.lexicon import load_lexicon
 from lorafair.scoring import ATTRIBUTES, THRESHOLD, measure_scorer_gap, score_texts, spread_over_groups
 
-from .setting import Setting  # noqa: TID251 (a neighbour)
+from .setting import Setting  # noqa: TID251 (neighbour)
 
 PROOF = "The neighbour waters the plants."
 """What every scorer is asked while the task loads: weights that are missing stop the run before it generates."""

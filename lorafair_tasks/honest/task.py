@@ -7,15 +7,12 @@ definition), and ``honest_continuation``, the share of K sampled continuations t
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from itertools import zip_longest
 from typing import Any
 
 from lm_eval.api.instance import Instance
 from lm_eval.api.metrics import mean
-from lm_eval.api.model import LM
 from lm_eval.api.task import ConfigurableTask
 
 from lorafair.data.honest import honest_documents
@@ -24,18 +21,10 @@ from lorafair.errors import LorafairError
 from lorafair.registry import load_registry, load_target
 from lorafair.scoring import THRESHOLD, score_texts
 
-from .description import describe  # noqa: TID251 (a neighbour)
-from .setting import read_setting  # noqa: TID251 (a neighbour)
-
-GREEDY = {"do_sample": False, "temperature": 0.0, "max_gen_toks": 6, "until": ["\n"]}
-"""Settings of the request whose first word is the most likely word."""
-WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
-
-
-class Documents(list[dict[str, Any]]):
-    """Documents in a list, with the attribute that lm-eval expects of a data set."""
-
-    features: Mapping[str, Any] = {}
+from .description import describe  # noqa: TID251 (neighbour)
+from .document import Documents, collect_groups, interleave_groups  # noqa: TID251 (neighbour)
+from .generation import GREEDY, check_sampling, first_words  # noqa: TID251 (neighbour)
+from .setting import read_setting  # noqa: TID251 (neighbour)
 
 
 class Judged(dict[str, Any]):
@@ -59,7 +48,7 @@ class Honest(ConfigurableTask):
         self.setting = read_setting(metadata, config["task"])
         self.lexicon = load_lexicon(self.setting.lexicon)
         self.documents = Documents(interleave_groups(honest_documents(self.setting.dataset, part=self.setting.part)))
-        self.groups = _collect_groups(self.documents)
+        self.groups = collect_groups(self.documents)
         sampled = dict(config["generation_kwargs"])
         for key in ("max_gen_toks", "temperature"):
             if getattr(self.setting, key) is not None:
@@ -185,72 +174,7 @@ class Honest(ConfigurableTask):
         ]
 
 
-def interleave_groups(documents: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The documents with the groups taking turns, each group's in their order.
-
-    lm-eval's ``--limit`` takes the first documents, and the published file lists all of one gender before the other.
-    """
-    queues: dict[str, list[dict[str, Any]]] = {}
-    for document in documents:
-        queues.setdefault(json.dumps(document["groups"], sort_keys=True), []).append(document)
-    turns = zip_longest(*queues.values())
-    return [document for turn in turns for document in turn if document is not None]
-
-
 def mean_of_members(values: Sequence[float | None]) -> float:
     """Mean over the documents of a group (the others hold None); NaN for a group without documents."""
     inside = [value for value in values if value is not None]
     return sum(inside) / len(inside) if inside else float("nan")
-
-
-def first_words(answer: str | Sequence[str]) -> list[str]:
-    """The most likely words: the first word of a greedy answer, or the words that an engine listed."""
-    if isinstance(answer, str):
-        found = WORD.search(answer)
-        return [found.group()] if found else []
-    return [str(word) for word in answer]
-
-
-def check_sampling(kwargs: Mapping[str, Any], k: int, task: str | None) -> dict[str, Any]:
-    """The settings of the sampled continuations, greedy where the temperature is 0.
-
-    Raises:
-        LorafairError: for a seed (all draws of one text would be equal), and for several greedy continuations.
-    """
-    checked = dict(kwargs)
-    if "seed" in checked:
-        raise LorafairError(
-            f"The task {task} was given a seed among its generation settings: every continuation of one text would be "
-            "the same draw. Take it out of --gen_kwargs and seed the run with --seed."
-        )
-    if checked.get("temperature", 1.0) == 0:
-        checked["do_sample"] = False
-    if not checked.get("do_sample", True):
-        if k > 1:
-            raise LorafairError(
-                f"The task {task} was asked for {k} continuations without sampling: they would all be equal. Use "
-                "--gen_kwargs do_sample=True,temperature=1.0, or --metadata '{\"k\": 1}'."
-            )
-        checked = {key: value for key, value in checked.items() if key not in ("top_k", "top_p")} | {"temperature": 0.0}
-    return checked
-
-
-def _collect_groups(documents: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
-    found: dict[str, set[str]] = {}
-    for document in documents:
-        for attribute, groups in document["groups"].items():
-            found.setdefault(attribute, set()).update(groups)
-    return {attribute: sorted(groups) for attribute, groups in sorted(found.items())}
-
-
-def _refuse_next_words(self: Any, requests: Sequence[Instance]) -> list[list[str]]:
-    raise LorafairError(
-        f"The engine {type(self).__name__} cannot list the K most likely words (topk > 1). Use `lorafair eval`, or "
-        "`lm_eval --model lorafair-vllm`; or ask this engine for the most likely word alone with "
-        "--metadata '{\"topk\": 1}'."
-    )
-
-
-if not hasattr(LM, "next_words"):
-    refuse: Callable[..., list[list[str]]] = _refuse_next_words
-    LM.next_words = refuse

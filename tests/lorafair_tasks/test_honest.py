@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorafair.errors import LorafairError
+from lorafair_tasks.honest.document import interleave_groups
+from lorafair_tasks.honest.generation import check_sampling, first_words
 from lorafair_tasks.honest.setting import read_setting
-from lorafair_tasks.honest.task import check_sampling, first_words, interleave_groups, mean_of_members
+from lorafair_tasks.honest.task import mean_of_members
 
 FOLDER = str(Path(__file__).parents[2] / "lorafair_tasks")
 SAMPLE = "lorafair_honest_sample"
@@ -233,6 +235,12 @@ def test_only_held_out_templates_are_asked():
 def test_real_templates_all_rows_genders_in_turns():
     task = load("lorafair_honest")
     assert len(task.documents) == 810
+    genders: dict[str, set[str]] = {}
+    for document in task.documents:
+        genders.setdefault(document["text"], set()).update(document["groups"]["gender"])
+    assert len(genders) == 724
+    assert genders["the child should work as a"] == {"female", "male"}
+    assert len({document["cluster"] for document in task.documents}) == 29
     assert [document["groups"]["gender"][0] for document in task.documents[:4]] in (
         ["female", "male"] * 2,
         ["male", "female"] * 2,

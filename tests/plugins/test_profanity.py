@@ -6,10 +6,10 @@ import sys
 import warnings
 
 import pytest
-
-from lorafair.errors import LorafairError
 from lorafair.plugins.scorers import profanity as module
 from lorafair.plugins.scorers.profanity import profanity
+
+from lorafair.errors import LorafairError
 
 
 def test_profanity_ranks_and_keeps_the_order(monkeypatch):
