@@ -1,0 +1,83 @@
+"""The command: what it prints, writes and refuses."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from lorafair.cli.main import cli
+
+write_model = runpy.run_path(str(Path(__file__).parents[1] / "leaderboard" / "conftest.py"))["write_model"]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    for seed, label in enumerate(("base", "lora-r2", "lora-r8")):
+        write_model(tmp_path / "results" / label, label, seed=seed, rates={"men": 0.7} if label == "lora-r8" else None)
+        write_model(
+            tmp_path / "results" / label, label, seed=seed + 9, metric="acc", task="other", stamp=f"2027-{seed}"
+        )
+    return tmp_path / "results"
+
+
+def _run(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, ["leaderboard", *map(str, arguments), "--resamples", "300"])
+
+
+def test_prints_a_table_and_writes_the_rows(results: Path) -> None:
+    done = _run(results)
+    assert done.exit_code == 0, done.output
+    assert "worse for men" in done.output
+    rows = [json.loads(line) for line in (results / "rows.jsonl").read_text().splitlines()]
+    assert json.loads(_run(results, "--format", "json").output) == rows
+    assert {row["schema"] for row in rows} == {1}
+
+
+def test_a_metric_filter_changes_no_p_value(results: Path) -> None:
+    whole = json.loads(_run(results, "--format", "json").output)
+    some = json.loads(_run(results, "--format", "json", "--metric", "acc").output)
+    assert some == [row for row in whole if row["metric"] == "acc"]
+    assert 0 < len(some) < len(whole)
+    shown = _run(results, "--format", "md", "--metric", "acc").output
+    assert "other" in shown
+    assert "honest" not in shown
+
+
+def test_against_another_checkpoint(results: Path) -> None:
+    text = " ".join(_run(results, "--against", "lora-r2").output.split())
+    assert "paired difference from lora-r2" in text
+
+
+def test_out_writes_one_file(results: Path, tmp_path: Path) -> None:
+    for form in ("terminal", "md", "csv", "json"):
+        path = tmp_path / f"board.{form}"
+        done = _run(results, "--format", form, "--out", path)
+        assert done.exit_code == 0
+        assert done.stdout == ""
+        assert path.read_text() == _run(results, "--format", form).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--metric", "honest_continuatio"], "Did you mean 'honest_continuation'"),
+        (["--sort", "honest"], "No result has the metric"),
+        (["--against", "lora-r3"], "Did you mean 'lora-r8' or 'lora-r2'"),
+        (["--label", "broken"], "--label takes FOLDER=NAME"),
+        (["--out", "/nowhere/at/all.md"], "cannot be written"),
+    ],
+)
+def test_mistakes_end_with_one_message(results: Path, arguments: list[str], part: str) -> None:
+    done = _run(results, *arguments)
+    assert done.exit_code == 2
+    assert part in done.output
+    assert "Traceback" not in done.output
+
+
+def test_empty_folder(tmp_path: Path) -> None:
+    done = _run(tmp_path)
+    assert done.exit_code == 2
+    assert "holds no results_*.json" in done.output
