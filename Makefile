@@ -22,7 +22,9 @@ $(STAMP): requirements/cpu.txt requirements/vllm-alias/pyproject.toml pyproject.
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed and '$(PYTHON)' is not there: install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "The lock file is for Python 3.11 and $(PYTHON) is another: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --no-deps -r requirements/cpu.txt
+	$(PIP) install --no-deps --no-compile -r requirements/cpu.txt
+	@echo "Compiling with all cores what pip would compile with one"
+	@$(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib >/dev/null || true  # some packages hold templates that are no Python
 	$(PIP) install --no-deps --no-build-isolation ./requirements/vllm-alias
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
