@@ -122,3 +122,18 @@ def test_every_built_in_target_loads_from_the_wheel(installed, tmp_path):
         "print(len([load_target(entry) for entry in entries]))"
     )
     assert int(run([installed / "python", "-c", code], **clean_environment(tmp_path))) >= 12
+
+
+def test_installed_wheel_evaluates_a_base_and_an_adapter(installed, tmp_path, tiny_base, tiny_adapters):
+    place = clean_environment(tmp_path)
+    place["env"] |= {"HF_HUB_OFFLINE": "1"}
+    command = [installed / "lorafair", "eval", "--engine", "hf", "--limit", "4", "--base", tiny_base]
+    command += ["--checkpoint", f"tiny={tiny_adapters[0]}", "--task", "lorafair_honest_sample"]
+    run(command, **place)
+    for label in ("base", "tiny"):
+        assert len(list((tmp_path / "results" / label).glob("results_*.json"))) == 1
+        (samples,) = (tmp_path / "results" / label).glob("samples_lorafair_honest_sample_*.jsonl")
+        assert len(samples.read_text(encoding="utf-8").splitlines()) == 4
+    table = run([installed / "lorafair", "leaderboard", "results", "--format", "md"], **place)
+    assert "tiny" in table
+    assert "sample" in table
