@@ -3,8 +3,9 @@
 An estimand ``theta`` is a level, a contrast of a group with its rest, or a paired difference of either.  With
 jackknife influence values ``u_c = (C-1)(theta - theta_without_c)`` over C clusters its standard error is
 ``se^2 = sum_c (u_c - mean u)^2 / (C (C-1))``; in a resample with cluster weights ``W_c`` the same sum is taken with
-the weights ``W_c`` and with ``u_c`` divided by the resample's relative mass of the group.  Then
-``t*_b = (theta*_b - theta) / se*_b``.
+the weights ``W_c`` and with ``(u_c - (theta*_b - theta) m_c) / M_b`` in place of ``u_c``, where ``m_c`` is the
+cluster's share of the documents over its mean and ``M_b`` its mean in the resample.  For a ratio of sums, such as a
+rate, that is the ratio's influence in the resample.  Then ``t*_b = (theta*_b - theta) / se*_b``.
 """
 
 from __future__ import annotations
@@ -66,16 +67,19 @@ def studentise(sampled: Sampled, key: str, minus: str | None = None) -> Studenti
     se = float(np.sqrt(np.sum((total - total.mean()) ** 2) / (n * (n - 1))))
     if not np.isfinite(se):
         return Studentised(value, np.nan, np.empty(0), False)
-    weights, scale = (
-        sampled.weights,
-        [1.0 / np.where(sampled.mass[:, k] > 0, sampled.mass[:, k], np.nan) for _, k in parts],
-    )
+    weights, masses = sampled.weights, [sampled.mass[:, k] for _, k in parts]
+    shifts = [sign * (sampled.bootstrap[:, k] - sampled.estimate[k]) for sign, k in parts]
+    sizes = [weights @ mass / n for mass in masses]
+
+    def covary(x: Floats, y: Floats) -> Floats:
+        return np.asarray(weights @ (x * y) / n - (weights @ x / n) * (weights @ y / n))
+
     variance = np.zeros(len(weights))
-    means = [weights @ u / n for u in influence]
-    for i, u in enumerate(influence):
-        for j, v in enumerate(influence[i:], start=i):
-            term = scale[i] * scale[j] * (weights @ (u * v) / n - means[i] * means[j])
-            variance += term if i == j else 2 * term
+    for i, (u, m, a) in enumerate(zip(influence, masses, shifts, strict=True)):
+        for j in range(i, len(parts)):
+            v, k, b = influence[j], masses[j], shifts[j]
+            term = covary(u, v) - a * covary(m, v) - b * covary(u, k) + a * b * covary(m, k)
+            variance += (1 if i == j else 2) * term / np.where(sizes[i] * sizes[j] > 0, sizes[i] * sizes[j], np.nan)
     error = np.sqrt(np.maximum(variance, 0.0) / (n - 1))
     moved = sum(sign * sampled.bootstrap[:, k] for sign, k in parts) - value
     flat = ~(error > 1e-9 * max(1.0, abs(value)))

@@ -29,8 +29,8 @@ class Sampled:
     """K estimands of one model (or of a paired difference) under all the weights.
 
     ``keys``: names, K of them (``overall``, ``group:a=k``, ``rest:a=k``, ``gap``); ``estimate`` (K,); ``jackknife``
-    (C, K), row c without cluster c; ``bootstrap`` (B, K); ``mass`` (B, K), the documents behind the estimand in each
-    resample over those at the point estimate; ``weights`` (B, C).
+    (C, K), row c without cluster c; ``bootstrap`` (B, K); ``mass`` (C, K), each cluster's documents behind the estimand
+    over their mean (NaN where there are none); ``weights`` (B, C).
     """
 
     keys: tuple[str, ...]
@@ -90,7 +90,7 @@ def sample(
     matrix = np.column_stack([values[key] for key in keys])
     mass = np.column_stack([_documents(table, key) for key in keys])
     total = mass.sum(axis=0)
-    relative = drawn @ mass / np.where(total > 0, total, np.nan)
+    relative = mass * clusters / np.where(total > 0, total, np.nan)
     return Sampled(keys, matrix[0], matrix[1 : 1 + clusters], matrix[1 + clusters :], relative, drawn)
 
 

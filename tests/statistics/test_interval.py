@@ -118,3 +118,28 @@ def test_resamples_grow_with_the_family() -> None:
     assert scale_resamples(200) == 8000
     assert 200 / (scale_resamples(200) + 1) < 0.05  # the smallest p survives Holm
     assert scale_resamples(200, 500) == 500
+
+
+def test_standard_error_in_a_resample_is_that_of_the_resample() -> None:
+    """Against the jackknife made afresh on each resampled set of clusters, for a small group's level and contrast."""
+    rng = np.random.default_rng(8)
+    cluster = np.repeat(np.arange(80), 3)
+    small = (cluster < 16)[:, None] & (np.arange(240) % 3 == 0)[:, None]
+    table = Table(
+        rng.random(240) + rng.random(80)[cluster], cluster, {"r": np.hstack([small, ~small])}, {"r": ("a", "b")}
+    )
+    sampled = sample(rate, table, resamples=60, seed=2)
+    for key, rest in (("group:r=a", None), ("group:r=a", "rest:r=a"), ("overall", None)):
+        found = studentise(sampled, key, rest)
+        fresh, moved = [], []
+        for weights in sampled.weights:
+            rows = [np.flatnonzero(cluster == c) for c in np.repeat(np.arange(80), weights.astype(int))]
+            index = np.concatenate(rows)
+            again = Table(
+                table.y[index], np.repeat(np.arange(80), 3), {"r": table.groups["r"][index]}, {"r": ("a", "b")}
+            )
+            one = studentise(sample(rate, again, resamples=1, seed=0), key, rest)
+            fresh.append(one.se)
+            moved.append(one.value - found.value)
+        used = np.array(moved) / found.t
+        assert np.mean(np.abs(used / np.array(fresh) - 1)) < 0.03
