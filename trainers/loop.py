@@ -101,9 +101,7 @@ def run_loop(
 
         def halt(self, what: str, step: int) -> None:
             save = find_last_save(saves)
-            kept = (
-                f"The last good save ({save.name.replace('-', ' of step ')}) is kept" if save else "Nothing was saved"
-            )
+            kept = f"The last good save (step {save.name.split('-')[1]}) is kept" if save else "Nothing was saved"
             raise LorafairError(
                 f"{label}: {what} at step {step} of {self.state.max_steps} (lr {lr:g}). {kept}. Train with a lower "
                 "rate: --lr " + f"{lr / 10:g} --no-resume"

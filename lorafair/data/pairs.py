@@ -97,10 +97,9 @@ def _read_lines(path: Path) -> list[tuple[int, Any]]:
             continue
         try:
             found.append((number, json.loads(line)))
-        except ValueError:
-            if number == len(lines):
-                error = ValueError("ends in the middle: the file is truncated. Copy it again, or remove that line")
-            found.append((number, error))
+        except ValueError as error:
+            cut = ValueError("ends in the middle: the file is truncated. Copy it again, or remove that line")
+            found.append((number, cut if number == len(lines) else error))
     return found
 
 
