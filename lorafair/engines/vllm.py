@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 from lorafair.checkpoint import Checkpoint
 from lorafair.engines.contract import WORD_TOKENS, Engine, EngineSettings, cut, distinct_words
 from lorafair.engines.vllm_cpu_lora import apply_dense_lora
+from lorafair.engines.vllm_job import RANKS, Job, lora_rank, read_candidates, read_logprobs, set_environment
 from lorafair.engines.vllm_weight import Weights
 from lorafair.errors import LorafairError
 from lorafair.responses.request import Request
 
-RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 NOT_SERVED = {"gpt2": "vLLM has no LoRA for GPT-2", "falcon": "vLLM has no LoRA for Falcon"} | {
     kind: f"vLLM has no LoRA for {kind}" for kind in ("bloom", "gpt_neo", "gptj", "gpt_neox", "opt_iml")
 }
@@ -140,7 +139,7 @@ class VllmEngine(Engine):
             yield from self._run(lora, [job for r in asked if r.kind != "next_words" for job in self._jobs(r)])
             yield from self._next_words(lora, words)
 
-    def _jobs(self, request: Request) -> list[_Job]:
+    def _jobs(self, request: Request) -> list[Job]:
         from vllm import SamplingParams
 
         length = self._llm.llm_engine.model_config.max_model_len
@@ -157,7 +156,7 @@ class VllmEngine(Engine):
                 **settings,
             )
             ids = self.tok_encode(request.arguments[0])[-max(length - tokens, 1) :]
-            return [_Job(request, ids, params, lambda output: cut(output.outputs[0].text, until))]
+            return [Job(request, ids, params, lambda output: cut(output.outputs[0].text, until))]
         params = SamplingParams(temperature=0, prompt_logprobs=1, max_tokens=1, detokenize=False)
         if request.kind == "loglikelihood":
             pairs = [self.encode_pair(*request.arguments[:2])]
@@ -167,10 +166,10 @@ class VllmEngine(Engine):
         for context, continuation in pairs:
             ids = (context + continuation)[-(length - 1) :]
             start = max(1, len(ids) - len(continuation))
-            jobs.append(_Job(request, ids, params, lambda o, ids=ids, start=start: read_logprobs(o, ids, start)))
+            jobs.append(Job(request, ids, params, lambda o, ids=ids, start=start: read_logprobs(o, ids, start)))
         return jobs
 
-    def _run(self, lora: Any, jobs: list[_Job]) -> Iterator[tuple[Request, Any]]:
+    def _run(self, lora: Any, jobs: list[Job]) -> Iterator[tuple[Request, Any]]:
         parts: dict[str, list[Any]] = defaultdict(list)
         wanted: dict[str, int] = defaultdict(int)
         for job in jobs:
@@ -182,11 +181,11 @@ class VllmEngine(Engine):
                 done = parts.pop(key)
                 yield job.request, sum(a[0] for a in done) if job.request.kind == "loglikelihood_rolling" else done[0]
 
-    def _step(self, lora: Any, jobs: list[_Job]) -> Iterator[tuple[_Job, Any]]:
+    def _step(self, lora: Any, jobs: list[Job]) -> Iterator[tuple[Job, Any]]:
         """Keep the engine filled with jobs and yield each with what its ``read`` makes of the output."""
         engine = self._llm.llm_engine
         waiting = deque(sorted(jobs, key=lambda job: job.ids))
-        running: dict[str, _Job] = {}
+        running: dict[str, Job] = {}
         try:
             while waiting or running:
                 while waiting and len(running) < IN_FLIGHT:
@@ -209,11 +208,11 @@ class VllmEngine(Engine):
         first = []
         for request in requests:
             params = SamplingParams(temperature=0, logprobs=min(64, 2 * request.arguments[1]["k"] + 10), max_tokens=1)
-            first.append(_Job(request, self.tok_encode(request.arguments[0]), params, read_candidates))
+            first.append(Job(request, self.tok_encode(request.arguments[0]), params, read_candidates))
         tokens = {job.request.key: candidates for job, candidates in self._step(lora, first)}
         params = SamplingParams(temperature=0, max_tokens=WORD_TOKENS)
         jobs = [
-            _Job(job.request, [*job.ids, token], params, lambda o, place=place: (place, o.outputs[0].text))
+            Job(job.request, [*job.ids, token], params, lambda o, place=place: (place, o.outputs[0].text))
             for job in first
             for place, token in enumerate(tokens[job.request.key])
         ]
@@ -224,43 +223,3 @@ class VllmEngine(Engine):
             if len(found[job.request.key]) == len(tokens[job.request.key]):
                 texts = [text for _, text in sorted(found.pop(job.request.key).items())]
                 yield job.request, distinct_words(texts, job.request.arguments[1]["k"])
-
-
-class _Job:
-    """One prompt in the engine: a request has one, or one per window or candidate."""
-
-    __slots__ = ("ids", "params", "read", "request")
-
-    def __init__(self, request: Request, ids: list[int], params: Any, read: Any) -> None:
-        self.request, self.ids, self.params, self.read = request, ids, params, read
-
-
-def lora_rank(rank: int) -> int:
-    """The smallest ``max_lora_rank`` that vLLM accepts and that holds ``rank``."""
-    return next(allowed for allowed in RANKS if allowed >= rank)
-
-
-def read_logprobs(output: Any, ids: list[int], start: int) -> list[Any]:
-    """``[nats, is_greedy]`` of the tokens from ``start`` on, from vLLM's prompt_logprobs."""
-    nats, greedy = 0.0, True
-    for token, found in zip(ids[start:], output.prompt_logprobs[start:], strict=True):
-        nats += found[token].logprob
-        greedy = greedy and found[token].rank == 1
-    return [nats, greedy]
-
-
-def read_candidates(output: Any) -> list[int]:
-    """Next tokens of a one-token generation by falling log-probability."""
-    found = output.outputs[0].logprobs[0]
-    return [token for token, _ in sorted(found.items(), key=lambda item: -item[1].logprob)]
-
-
-def set_environment(device: str | None) -> None:
-    """Defaults of vLLM's environment: quiet, and on a machine without a GPU in-process with both cores for torch."""
-    import torch
-
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    if device == "cpu" or not torch.cuda.is_available():
-        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")
