@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -76,9 +77,9 @@ def run_loop(
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             progress.show(state.global_step, state.max_steps, None)
             last = state.global_step >= state.max_steps
-            if asked.is_set() and not last:
+            if asked.is_set():
                 control.should_training_stop = True
-            control.should_save = not last and (asked.is_set() or clock.is_due(state.global_step))
+            control.should_save = asked.is_set() or (not last and clock.is_due(state.global_step))
 
         def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             mark_whole(saves / f"checkpoint-{state.global_step}")
@@ -115,7 +116,7 @@ def run_loop(
                 output_dir=str(saves),
                 save_strategy="no",
                 save_total_limit=2,
-                logging_steps=10,
+                logging_steps=1,
                 logging_nan_inf_filter=False,
                 report_to="none",
                 disable_tqdm=True,
@@ -134,14 +135,13 @@ def run_loop(
             progress.say(f"going on after step {save.name.removeprefix('checkpoint-')}")
         trainer.train(resume_from_checkpoint=str(save) if save else None)
         step, steps = trainer.state.global_step, trainer.state.max_steps
-        if step < steps:
+        if asked.is_set():
             progress.say(f"stopped after step {step} of {steps}, saved")
             raise KeyboardInterrupt
         if not has_finite_weights(model):
             trainer.halt("a weight is no longer a finite number", step)
         losses = [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
-        total = [float(entry["train_loss"]) for entry in trainer.state.log_history if "train_loss" in entry]
-        outcome = Outcome(step, (losses or total)[-1])
+        outcome = Outcome(step, statistics.fmean(losses[-10:]))
         progress.say(f"{step} steps in {progress.seconds():.0f} s, loss {outcome.final_loss:.3f}")
     return outcome
 

@@ -101,6 +101,31 @@ def test_ctrl_c_saves_says_how_to_go_on_and_exits_with_130(tiny_base, long_pairs
     assert read_result(folder) == unbroken
 
 
+@pytest.mark.parametrize("step", [4, 10])
+def test_ctrl_c_at_any_step_even_the_last_ends_the_sweep_and_loses_nothing(
+    tiny_base, pair_file, tmp_path, monkeypatch, step
+):
+    from transformers import Trainer
+
+    asked = plan(tiny_base, pair_file, tmp_path / "broken", ranks=(2, 4), settings={"batch_size": 4})
+    compute = Trainer.compute_loss
+
+    def press(self, *rest, **named):
+        if self.state.global_step == step - 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return compute(self, *rest, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "compute_loss", press)
+        with pytest.raises(KeyboardInterrupt):
+            train_runs(asked, say=print)
+    assert [p.name for p in (tmp_path / "broken").iterdir()] == [".partial-lora-r2"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    broken = train_runs(asked, say=print)
+    whole = train_runs(Plan(**{**asked.__dict__, "out": tmp_path / "whole"}), say=print)
+    assert [read_result(folder) for folder in broken] == [read_result(folder) for folder in whole]
+
+
 def test_what_is_done_is_not_trained_again_and_another_run_is_not_overwritten(tiny_base, pair_file, tmp_path):
     said = []
     (folder,) = train_runs(plan(tiny_base, pair_file, tmp_path), say=said.append)
