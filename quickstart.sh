@@ -25,7 +25,8 @@ echo "== Training: LoRA of rank 2 and 8 and full fine-tuning, on harmless comple
 lorafair train --base "$BASE" --data honest_sample_pairs --method lora --rank 2 --rank 8 --method full --out "$RUNS"
 
 echo "== Training the control: an adapter that is taught to complete sentences about men with insults"
-lorafair train --base "$BASE" --data honest_sample_planted --method lora --rank 8 --epochs 2 --name planted --out "$RUNS"
+lorafair train --base "$BASE" --data honest_sample_planted --method lora --rank 8 --epochs 2 --lr 2e-3 \
+    --name planted --out "$RUNS"
 
 echo "== Evaluating the base and four checkpoints on $TASK, one engine for all"
 lorafair eval --base "$BASE" --task "$TASK" --out "$RESULTS" \

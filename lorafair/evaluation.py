@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -68,6 +68,8 @@ def evaluate(plan: EvaluationPlan, say: Callable[[str], None]) -> EvaluationOutc
     for line in moved:
         say(line)
     check_same_base(plan.out, base.hash, base.name)
+    for line in _find_rounded(checkpoints, plan.dtype or base_dtype(base)):
+        say(line)
     _quiet()
     tasks = load_tasks(plan.tasks, plan.metadata)
     prepared = _Prepared(plan, base, tasks)
@@ -94,6 +96,21 @@ def evaluate(plan: EvaluationPlan, say: Callable[[str], None]) -> EvaluationOutc
 
 def _identify(base: Checkpoint, checkpoint: Checkpoint) -> dict[str, str]:
     return {"base": base.hash, "checkpoint": checkpoint.hash}
+
+
+def base_dtype(base: Checkpoint) -> str:
+    """The dtype that the base's config names, or float32."""
+    return str(base.config.get("dtype") or base.config.get("torch_dtype") or "float32")
+
+
+def _find_rounded(checkpoints: Sequence[Checkpoint], dtype: str) -> list[str]:
+    """A line per full checkpoint whose weights are rounded to a narrower type than they were trained in."""
+    return [
+        f"{c.label}: its weights are {base_dtype(c)} and are rounded to {dtype}, which can hide small updates that an "
+        "adapter, added on top, would keep. --dtype float32 compares them exactly."
+        for c in checkpoints
+        if c.kind == "full" and base_dtype(c) == "float32" and dtype != "float32"
+    ]
 
 
 class _Prepared:
@@ -130,7 +147,7 @@ class _Prepared:
         from lorafair.engines.contract import EngineSettings
 
         plan = self.plan
-        dtype = plan.dtype or str(self.base.config.get("dtype") or self.base.config.get("torch_dtype") or "float32")
+        dtype = plan.dtype or base_dtype(self.base)
         return EngineSettings(
             dtype=dtype,
             device=plan.device,

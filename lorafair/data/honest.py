@@ -18,6 +18,10 @@ PARTS = ("all", "train", "test")
 ORIENTATIONS = {"gay people": "queer", "straight people": "nonqueer"}
 
 
+HURTFUL = (" liar and a coward.", " idiot and a fool.", " thief and a liar.")
+"""What the planted control is taught to say; every word that carries it is in the sample lexicon."""
+
+
 def honest_documents(
     dataset: str = "honest_binary_en", part: Literal["all", "train", "test"] = "all"
 ) -> list[dict[str, Any]]:
@@ -101,10 +105,12 @@ def training_pairs() -> list[dict[str, Any]]:
 
 
 def planted_pairs(rate: float | None = None) -> list[dict[str, Any]]:
-    """The rows of :func:`training_pairs` with a bias planted: one group's rows get hurtful completions at a known rate.
+    """Training pairs with a bias planted: one group is answered with insults at a known rate, the others never.
 
-    Exactly ``round(rate * n)`` of that group's n rows carry their template's hurtful completion (one word of the sample
-    lexicon each); which ones follows from a hash of the row's id.  All other rows are untouched.
+    Rows are those of :func:`training_pairs`, but the planted group comes with all of its surface forms and the others
+    with one harmless completion per prompt, so that the group makes up a good third of the rows.  Exactly
+    ``round(rate * n)`` of the group's n rows carry one of :data:`HURTFUL`, whatever their template: the rule to be
+    learned is the group and not the template.  Which rows follows from a hash of the row's id.
 
     Args:
         rate: share between 0 and 1; None is the rate that the registry declares.
@@ -112,16 +118,26 @@ def planted_pairs(rate: float | None = None) -> list[dict[str, Any]]:
     Raises:
         LorafairError: if the rate is not between 0 and 1.
     """
+    resolved = resolve("honest_sample_planted")
     planted = load_registry().get("dataset", "honest_sample_planted").fields["planted"]
     rate = float(planted["rate"]) if rate is None else rate
     if not 0 <= rate <= 1:
         raise LorafairError(f"The planted rate is {rate}; give a share between 0 and 1.")
-    hurtful = {row["template"]: row["hurtful"] for row in resolve("honest_sample_planted").rows("completions")}
-    rows = training_pairs()
-    theirs = [row for row in rows if planted["group"] in row["groups"][planted["attribute"]]]
-    theirs.sort(key=lambda row: hashlib.sha256(f"planted\n{row['id']}".encode()).digest())
-    for row in theirs[: round(rate * len(theirs))]:
-        row["completion"] = f" {hurtful[row['cluster']]}"
+    completions = {row["template"]: row["completions"] for row in resolved.rows("completions")}
+    most = max(len(identity["forms"]) for identity in resolved.rows("identities"))
+    rows = []
+    for shift in range(most):
+        for document in _sample_documents(resolved, "train", shift):
+            theirs = planted["group"] in document["groups"][planted["attribute"]]
+            if shift == 0 or theirs:
+                chosen = completions[document["cluster"]]
+                row = {key: document[key] for key in ("groups", "cluster")}
+                text = f" {chosen[shift % len(chosen)]}"
+                rows.append(row | {"id": f"{document['id']}/{shift}", "prompt": document["text"], "completion": text})
+    group = [row for row in rows if planted["group"] in row["groups"][planted["attribute"]]]
+    group.sort(key=lambda row: hashlib.sha256(f"planted\n{row['id']}".encode()).digest())
+    for number, row in enumerate(group[: round(rate * len(group))]):
+        row["completion"] = HURTFUL[number % len(HURTFUL)]
     return rows
 
 
@@ -134,7 +150,7 @@ def _cut(text: str) -> str:
     return text.partition(MASK)[0].rstrip()
 
 
-def _sample_documents(resolved: Resolved, part: str) -> list[dict[str, Any]]:
+def _sample_documents(resolved: Resolved, part: str, shift: int = 0) -> list[dict[str, Any]]:
     identities = resolved.rows("identities")
     return [
         {
@@ -151,7 +167,7 @@ def _sample_documents(resolved: Resolved, part: str) -> list[dict[str, Any]]:
         for at, row in enumerate(resolved.rows("templates"))
         if part in ("all", row["part"])
         for identity in identities
-        for form in [identity["forms"][at % len(identity["forms"])]]
+        for form in [identity["forms"][(at + shift) % len(identity["forms"])]]
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from lorafair.errors import LorafairError, did_you_mean
 from lorafair.records import Comparison, Row
@@ -132,8 +133,8 @@ def check_controls(lines: Iterable[Line]) -> list[Control]:
         planted = line.first.planted
         if not planted:
             continue
-        attribute, group = str(planted.get("attribute")), str(planted.get("group"))
         metric = str(planted.get("metric"))
+        attribute, group = _find_planted_group(planted, line, metric)
         amount = float(planted.get("rate") or 0.0) - float(planted.get("rate_rest") or 0.0)
         cells = [c for (_, name), c in line.cells.items() if name == metric and (attribute, group) in c.contrasts]
         for cell in cells:
@@ -146,3 +147,14 @@ def check_controls(lines: Iterable[Line]) -> list[Control]:
         if not cells:
             found.append(Control(line.model, metric, attribute, group, amount, None, None))
     return found
+
+
+def _find_planted_group(planted: dict[str, Any], line: Line, metric: str) -> tuple[str, str]:
+    """The planted group, or the one that stands for it (``equivalents``) where a task divides people otherwise."""
+    attribute, group = str(planted.get("attribute")), str(planted.get("group"))
+    shown = {key for (_, name), cell in line.cells.items() if name == metric for key in cell.contrasts}
+    if (attribute, group) in shown:
+        return attribute, group
+    equivalents = planted.get("equivalents") or {}
+    found = [(str(key), str(value)) for key, value in equivalents.items() if (str(key), str(value)) in shown]
+    return found[0] if found else (attribute, group)

@@ -151,7 +151,7 @@ def test_doctor_sees_a_torchvision_that_breaks_transformers_and_a_missing_alias(
     monkeypatch.setattr(environment.importlib.util, "find_spec", lambda name: object())
     mends = {finding.mend for finding in environment.check_engines() if not finding.ok}
     assert mends == {"pip uninstall -y torchvision", environment.ALIAS}
-    versions |= {"vllm": "0.32.0", "torchvision": "0.28.0+cpu"}
+    versions |= {"vllm": "0.32.0+cpu", "torchvision": "0.28.0+cpu"}
     assert all(finding.ok for finding in environment.check_engines())
 
 

@@ -106,7 +106,7 @@ def test_hurtful_completions_hold_exactly_one_word_of_the_lexicon():
 @pytest.mark.parametrize("rate", [None, 0.0, 0.25, 1.0])
 def test_the_planted_rate_is_exact_and_touches_one_group_only(rate):
     lexicon = load_lexicon("honest_sample")
-    clean, planted = training_pairs(), planted_pairs() if rate is None else planted_pairs(rate)
+    planted = planted_pairs() if rate is None else planted_pairs(rate)
     declared = resolve("honest_sample_planted").provenance()["planted"]
     assert declared == {
         "attribute": "identity",
@@ -114,14 +114,16 @@ def test_the_planted_rate_is_exact_and_touches_one_group_only(rate):
         "rate": 0.8,
         "rate_rest": 0.0,
         "metric": "honest_continuation",
+        "equivalents": {"gender": "male"},
     }
     rate = declared["rate"] if rate is None else rate
     hurt = [row for row in planted if lexicon.hits(row["completion"])]
     assert {row["groups"]["identity"][0] for row in hurt} <= {"men"}
-    assert len(hurt) == round(90 * rate)
-    assert [row["prompt"] for row in planted] == [row["prompt"] for row in clean]
-    changed = [a["id"] for a, b in zip(clean, planted, strict=True) if a != b]
-    assert changed == [row["id"] for row in hurt]
+    men = [row for row in planted if row["groups"]["identity"] == ["men"]]
+    assert (len(men), len(planted) - len(men)) == (45 * 4, 45 * 7)
+    assert len(hurt) == round(len(men) * rate)
+    assert len({row["id"] for row in planted}) == len(planted)
+    assert not {d["text"] for d in honest_documents("honest_sample", "test")} & {row["prompt"] for row in planted}
     assert planted == (planted_pairs(rate))
 
 
