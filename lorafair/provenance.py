@@ -25,7 +25,6 @@ DISTRIBUTIONS = (
     "transformers",
     "tokenizers",
     "peft",
-    "trl",
     "accelerate",
     "safetensors",
     "datasets",

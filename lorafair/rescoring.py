@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lorafair.completion import SampleFile, read_sample_files
 from lorafair.errors import LorafairError
+from lorafair.record_file import write_records
 
 if TYPE_CHECKING:
     from lorafair.records import Score
@@ -123,7 +124,7 @@ def _write(
     provenance.settings["scorers"] = {k: v for k, v in provenance.settings["scorers"].items() if k in present}
     (folder / PROVENANCE).unlink(missing_ok=True)
     target = folder / "scores.jsonl"
-    _replace(target, "".join(line.model_dump_json() + "\n" for line in lines))
+    write_records(target, lines)
     table = pyarrow.table({column: [getattr(line, column) for line in lines] for column in COLUMNS})
     temporary = folder / ".scores.parquet.part"
     parquet.write_table(table, temporary)

@@ -13,6 +13,7 @@ from lorafair.leaderboard.escape import escape_csv, escape_markdown, strip_contr
 from lorafair.leaderboard.layout import CLAIM, Grid, lay_out, list_feet
 from lorafair.leaderboard.line import Line, check_controls
 from lorafair.leaderboard.row import Rows
+from lorafair.record_file import write_records
 from lorafair.records import Row
 
 
@@ -27,10 +28,8 @@ def write_rows(rows: Sequence[Row], path: Path) -> None:
     Raises:
         LorafairError: if the file cannot be written.
     """
-    part = path.with_name(path.name + ".part")
     try:
-        part.write_text("".join(dump_row(row) + "\n" for row in rows), encoding="utf-8")
-        part.replace(path)
+        write_records(path, rows)
     except OSError as error:
         raise LorafairError(f"{path} cannot be written ({error}).") from error
 
