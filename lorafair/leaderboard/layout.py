@@ -10,6 +10,7 @@ from lorafair.leaderboard.row import Rows
 from lorafair.records import Row
 from lorafair.statistics.interval import FEW_CLUSTERS
 
+MIRRORED = "follows from that of"
 CLAIM = "Claims are about these checkpoints, not about the method: each was trained once."
 
 
@@ -159,6 +160,11 @@ def list_feet(found: Rows, lines: Sequence[Line]) -> list[str]:
         )
     rows = [row for cell in cells for row in (cell.overall, *cell.groups)]
     each = {f"{r.model}, {r.metric}{f', {r.group}' if r.group else ''}: {note}": None for r in rows for note in r.notes}
-    shown = [*dict.fromkeys(found.notes), *each]
+    mirrored = [note for note in each if MIRRORED in note]
+    shown = [*dict.fromkeys(found.notes), *(note for note in each if MIRRORED not in note)]
+    if mirrored:
+        feet.append(
+            f"{len(mirrored)} changes only mirror that of a named group and are not named (notes in --format json)."
+        )
     feet += [f"Note: {note}." for note in shown[:20]]
     return feet + ([f"{len(shown) - 20} more notes: see --format json."] if len(shown) > 20 else [])

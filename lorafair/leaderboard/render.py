@@ -124,9 +124,9 @@ def render_terminal(found: Rows, lines: Sequence[Line], width: int) -> str:
 
     buffer = io.StringIO()
     console = Console(file=buffer, width=width, color_system=None, highlight=False, emoji=False, markup=False)
-    for grid in lay_out(lines):
+    for grid in sorted(lay_out(lines), key=lambda grid: grid.fixed):  # the main table last: a terminal shows the end
         for number, columns in enumerate(_split(grid, width)):
-            table = Table(box=SIMPLE_HEAD, show_lines=True, pad_edge=False)
+            table = Table(box=SIMPLE_HEAD, show_lines=grid.fixed > 1, pad_edge=False)
             for column in columns:
                 table.add_column(Text(_text(grid.header[column])), overflow="fold")
             for row in grid.body:
