@@ -76,7 +76,7 @@ def test_killed_at_any_moment_it_ends_like_the_unbroken_run(tiny_base, tiny_adap
         command += ["--checkpoint", str(adapter)]
     store = tmp_path / "broken" / "responses"
     kills = 0
-    for wanted in (1, 40, 150):
+    for wanted in (20, 150):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while process.poll() is None:
             written = sum(path.read_bytes().count(b"\n") for path in store.glob("*.jsonl"))
@@ -86,9 +86,9 @@ def test_killed_at_any_moment_it_ends_like_the_unbroken_run(tiny_base, tiny_adap
                 break
             time.sleep(0.01)
         process.wait()
-    assert kills >= 2
+    assert kills == 2
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "0 were stored" not in done.stdout
+    assert ", 0 were stored" not in done.stdout
     for label in whole.results:
         assert samples(tmp_path / "broken", label) == samples(tmp_path / "whole", label)
 
