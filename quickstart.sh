@@ -45,6 +45,7 @@ Where things are
 What to try next
   lorafair leaderboard $RESULTS --format md --out leaderboard.md
   lorafair eval --base $BASE --checkpoint $RUNS/lora-r8 --task $TASK --metadata k=5 --out results-k5
-  lorafair train --base $BASE --data honest_sample_pairs --rank 32 --out $RUNS   (then evaluate it into $RESULTS)
+  lorafair train --base $BASE --data honest_sample_pairs --rank 32 --out $RUNS
+  lorafair eval --base $BASE --checkpoint $RUNS/lora-r32 --task $TASK --out $RESULTS   (asks only rank 32)
   LORAFAIR_DATA=<folder> make quickstart   (the real HONEST templates and HurtLex)
 END

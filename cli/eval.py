@@ -30,6 +30,7 @@ import click
 @click.option("--engine-args", default="", metavar="SETTINGS", help="Passed to the engine: key=value,… or JSON.")
 @click.option("--metadata", default="", metavar="SETTINGS", help="Task settings, as lm-eval's: key=value,… or JSON.")
 @click.option("--seed", type=int, default=1234, show_default=True, help="Seed of every sampled answer.")
+@click.option("--any-base", is_flag=True, help="Accept adapters that name another base, if their shapes fit.")
 @click.option("--trust-remote-code", is_flag=True, help="Run code that the base's folder brings along.")
 @click.option(
     "--out",
@@ -53,6 +54,7 @@ def command(
     engine_args: str,
     metadata: str,
     seed: int,
+    any_base: bool,
     trust_remote_code: bool,
     out: Path,
 ) -> None:
@@ -83,6 +85,7 @@ def command(
         metadata=parse_settings(metadata, "--metadata"),
         seed=seed,
         trust_remote_code=trust_remote_code,
+        any_base=any_base,
     )
     outcome = evaluate(plan, lambda line: click.echo(line, err=True))
     click.echo(f"{outcome.asked} requests asked, {outcome.stored} were stored already.")

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from lorafair.adapter_fit import hold_against_base
+from lorafair.adapter_fit import hold_against_base, refuse_other_base
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.safetensor import read_header, read_headers
 
+SHAPE_KEYS = ("hidden_size", "num_hidden_layers", "vocab_size", "intermediate_size", "n_embd", "n_layer", "n_head")
 LABEL = re.compile(r"[\w.+\-]{1,100}")
 
 
@@ -45,7 +46,7 @@ class Checkpoint:
         return planted if isinstance(planted, dict) else None
 
 
-def read_base(name: str) -> Checkpoint:
+def read_base(name: str, trust_remote_code: bool = False) -> Checkpoint:
     """Find a base model: a folder in Hugging Face layout, or a Hub id (fetched by huggingface_hub).
 
     Raises:
@@ -56,14 +57,14 @@ def read_base(name: str) -> Checkpoint:
 
     path = Path(name).expanduser()
     if not path.is_dir():
-        path = _fetch(name)
+        path = _fetch(name, trust_remote_code)
     config = _read_json(path / "config.json", f"base model {name}")
     _require_safetensors(path, "model", f"base model {name}")
     read_headers(path)
     return Checkpoint("base", "base", name, path, hash_folder(path, "*.safetensors"), config)
 
 
-def _fetch(name: str) -> Path:
+def _fetch(name: str, trust_remote_code: bool) -> Path:
     if name.startswith((".", "/", "~")) or name.count("/") != 1:
         raise LorafairError(
             f"Base model {name!r}: there is no such folder. Give a model folder or a Hub id (owner/name), or fetch the "
@@ -71,7 +72,7 @@ def _fetch(name: str) -> Path:
         )
     import huggingface_hub
 
-    patterns = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+    patterns = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"] + ["*.py"] * trust_remote_code
     try:
         return Path(huggingface_hub.snapshot_download(name, allow_patterns=patterns))
     except Exception as error:  # the Hub's client raises many kinds; all mean the same to the user
@@ -82,8 +83,11 @@ def _fetch(name: str) -> Path:
         ) from error
 
 
-def read_checkpoints(specs: Sequence[str], base: Checkpoint) -> list[Checkpoint]:
+def read_checkpoints(specs: Sequence[str], base: Checkpoint, any_base: bool = False) -> list[Checkpoint]:
     """Read every checkpoint given on a command line, as ``path`` or ``label=path``; the label defaults to the folder's.
+
+    Args:
+        any_base: accept an adapter whose config names a base of another name, as long as its shapes fit.
 
     Raises:
         LorafairError: one message with every fault of every checkpoint (missing folder or config, pickle weights,
@@ -100,7 +104,7 @@ def read_checkpoints(specs: Sequence[str], base: Checkpoint) -> list[Checkpoint]
                 )
             if label in {"base", "responses"}:
                 raise LorafairError(f"The label {label!r} is taken. Name it otherwise: --checkpoint other={path}")
-            found.append(read_checkpoint(Path(path).expanduser(), label, base))
+            found.append(read_checkpoint(Path(path).expanduser(), label, base, any_base))
         except LorafairError as error:
             faults.append(str(error))
     labels = [c.label for c in found]
@@ -111,7 +115,7 @@ def read_checkpoints(specs: Sequence[str], base: Checkpoint) -> list[Checkpoint]
     return found
 
 
-def read_checkpoint(path: Path, label: str, base: Checkpoint) -> Checkpoint:
+def read_checkpoint(path: Path, label: str, base: Checkpoint, any_base: bool = False) -> Checkpoint:
     """Read one checkpoint folder and hold it against ``base``, without loading any weights.
 
     Raises:
@@ -122,8 +126,10 @@ def read_checkpoint(path: Path, label: str, base: Checkpoint) -> Checkpoint:
     provenance = None
     if (path / "provenance.json").exists():
         provenance = _read_json(path / "provenance.json", label)
+        if not isinstance(provenance.get("settings"), dict):
+            raise LorafairError(f"{label}: {path / 'provenance.json'} has no settings. Copy it again, or remove it.")
     if (path / "adapter_config.json").exists():
-        return _read_adapter(path, label, base, provenance)
+        return _read_adapter(path, label, base, provenance, any_base)
     if (path / "config.json").exists():
         return _read_full(path, label, base, provenance)
     raise LorafairError(
@@ -132,14 +138,18 @@ def read_checkpoint(path: Path, label: str, base: Checkpoint) -> Checkpoint:
     )
 
 
-def _read_adapter(path: Path, label: str, base: Checkpoint, provenance: dict[str, Any] | None) -> Checkpoint:
+def _read_adapter(
+    path: Path, label: str, base: Checkpoint, provenance: dict[str, Any] | None, any_base: bool
+) -> Checkpoint:
     from lorafair.provenance import hash_file
 
     config = _read_json(path / "adapter_config.json", label)
     _require_safetensors(path, "adapter_model", label)
     weights = path / "adapter_model.safetensors"
+    if not weights.exists():
+        raise LorafairError(f"{label}: {path} holds a sharded adapter, PEFT reads one adapter_model.safetensors.")
     shapes = read_header(weights)
-    notes = hold_against_base(label, path, config, shapes, base.path, base.name, base.hash, provenance)
+    notes = hold_against_base(label, path, config, shapes, base.path, base.name, base.hash, provenance, any_base)
     ranks = [shape[0] for name, shape in shapes.items() if ".lora_A." in name and len(shape) == 2]
     targets = {m.group(1) for name in shapes if (m := re.search(r"\.([^.]+)\.lora_(?:embedding_)?A", name))}
     settings = (provenance or {}).get("settings") or {}
@@ -153,7 +163,7 @@ def _read_adapter(path: Path, label: str, base: Checkpoint, provenance: dict[str
         hash=digest,
         config=config,
         method=method,
-        rank=max(ranks) if ranks else config.get("r"),
+        rank=max([*ranks, *_config_ranks(config)], default=None),
         targets=tuple(sorted(targets)),
         trainable_parameters=settings.get("trainable_parameters") or sum(_product(s) for s in shapes.values()),
         provenance=provenance,
@@ -162,24 +172,31 @@ def _read_adapter(path: Path, label: str, base: Checkpoint, provenance: dict[str
 
 
 def _read_full(path: Path, label: str, base: Checkpoint, provenance: dict[str, Any] | None) -> Checkpoint:
-    from lorafair.provenance import hash_folder
+    from lorafair.provenance import hash_file, hash_folder
 
     config = _read_json(path / "config.json", label)
     _require_safetensors(path, "model", label)
     shapes = read_headers(path)
-    for key in ("model_type", "hidden_size", "num_hidden_layers", "vocab_size", "intermediate_size"):
+    for key in ("model_type", "tie_word_embeddings", "rms_norm_eps", "rope_theta", *SHAPE_KEYS):
         if config.get(key) != base.config.get(key):
             raise LorafairError(
                 f"{label}: {path} is no fine-tuned {base.name}: its {key} is {config.get(key)!r}, the base's "
                 f"{base.config.get(key)!r}. Give --base the model that it came from."
             )
     settings = (provenance or {}).get("settings") or {}
+    refuse_other_base(label, path, settings.get("base"), base.name, base.hash)
+    for name, shape in read_headers(base.path).items():
+        if shapes.get(name, shape) != shape:
+            raise LorafairError(
+                f"{label}: {path} is no fine-tuned {base.name}: {name} has shape {list(shapes[name])}, the base's "
+                f"{list(shape)}. Give --base the model that it came from."
+            )
     return Checkpoint(
         label=label,
         kind="full",
         name=str(path),
         path=path,
-        hash=hash_folder(path, "*.safetensors"),
+        hash=hash_folder(path, "*.safetensors")[:32] + hash_file(path / "config.json")[:32],
         config=config,
         method=settings.get("method") or "full",
         trainable_parameters=settings.get("trainable_parameters") or sum(_product(s) for s in shapes.values()),
@@ -212,6 +229,12 @@ def _read_json(path: Path, label: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise LorafairError(f"{label}: {path} is not a JSON object. Copy or train it again.")
     return found
+
+
+def _config_ranks(config: dict[str, Any]) -> list[int]:
+    patterns = config.get("rank_pattern")
+    ranks = [config.get("r"), *(patterns.values() if isinstance(patterns, dict) else ())]
+    return [rank for rank in ranks if isinstance(rank, int)]
 
 
 def _product(shape: tuple[int, ...]) -> int:

@@ -33,6 +33,7 @@ class EvaluationPlan:
     metadata: dict[str, Any] = field(default_factory=dict)
     seed: int = 1234
     trust_remote_code: bool = False
+    any_base: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,21 @@ def evaluate(plan: EvaluationPlan, say: Callable[[str], None]) -> EvaluationOutc
     from lorafair.result_file import check_same_base
     from lorafair.routing import load_engine, route_checkpoints
     from lorafair.task import load_tasks
+    from lorafair.weight_check import check_finite
 
-    base = read_base(plan.base)
-    checkpoints = read_checkpoints(plan.checkpoints, base)
+    if plan.limit is not None and plan.limit <= 0:
+        raise LorafairError(f"--limit {plan.limit:g} leaves no document. Give a number above 0, or a share below 1.")
+    temperature = plan.gen_kwargs.get("temperature", 0.0)
+    if isinstance(temperature, bool) or not isinstance(temperature, int | float) or temperature < 0:
+        raise LorafairError(f"The temperature {temperature!r} is no number of at least 0. Mend --gen-kwargs.")
+    base = read_base(plan.base, plan.trust_remote_code)
+    checkpoints = read_checkpoints(plan.checkpoints, base, plan.any_base)
     routes, moved = route_checkpoints(base, checkpoints, plan.engine)
-    for line in moved:
+    for line in [*moved, *(note for checkpoint in checkpoints for note in checkpoint.notes)]:
         say(line)
+    if plan.engine_args and len(routes) > 1:
+        say(f"--engine-args go to {next(iter(routes))} only.")
+    check_finite([base, *checkpoints], plan.dtype or base_dtype(base))
     check_same_base(plan.out, base.hash, base.name)
     for line in _find_rounded(checkpoints, plan.dtype or base_dtype(base)):
         say(line)
@@ -78,7 +88,7 @@ def evaluate(plan: EvaluationPlan, say: Callable[[str], None]) -> EvaluationOutc
     with ResponseStore(plan.out / "responses") as store:
         for name, served in routes.items():
             engine_class = load_engine(name)
-            settings = prepared.engine_settings()
+            settings = prepared.engine_settings(first=name == next(iter(routes)))
             identities = {c.label: engine_class.identify(settings) | _identify(base, c) for c in served}
             requests = [r for c in served for r in prepared.requests(c.label, identities[c.label])]
             answers = {c.label: store.read(c.hash) for c in served}
@@ -90,7 +100,7 @@ def evaluate(plan: EvaluationPlan, say: Callable[[str], None]) -> EvaluationOutc
                 identity = identities[checkpoint.label]
                 outcome[checkpoint.label] = prepared.replay(checkpoint, identity, answers[checkpoint.label])
     if store.damaged:
-        say(f"{store.damaged} damaged lines in {store.folder} were not used (their requests were asked again).")
+        say(f"{store.damaged} damaged lines in {store.folder} were not used; what they had answered was asked again.")
     return EvaluationOutcome(outcome, asked, stored)
 
 
@@ -143,7 +153,7 @@ class _Prepared:
             task.build_all_requests = lambda task=task, **_: _forget_answers(task)
         self.versions = {name: str((t.config.metadata or {}).get("version", "")) for name, t in tasks["tasks"].items()}
 
-    def engine_settings(self) -> Any:
+    def engine_settings(self, first: bool) -> Any:
         from lorafair.engines.contract import EngineSettings
 
         plan = self.plan
@@ -154,7 +164,7 @@ class _Prepared:
             batch_size=plan.batch_size,
             seed=plan.seed,
             trust_remote_code=plan.trust_remote_code,
-            extra=dict(plan.engine_args),
+            extra=dict(plan.engine_args) if first else {},
         )
 
     def requests(self, label: str, identity: dict[str, Any]) -> list[Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lorafair.agreement import find_disagreements
 from lorafair.errors import raise_faults
 from lorafair.identity import Model, identify
 from lorafair.scores import read_scores
@@ -85,6 +86,7 @@ def read_audit(folders: Iterable[str | Path], labels: Mapping[str, str] | None =
         models[one.model.label] = one
         for task in one.results["configs"]:
             newest[one.model.label, task] = one
+    faults += find_disagreements((task, label, one.results) for (label, task), one in sorted(newest.items()))
     samples = [_read_samples(one, task, faults) for (_, task), one in sorted(newest.items(), key=lambda item: item[0])]
     raise_faults("The results cannot be compared", dict.fromkeys(faults))
     order = sorted((one.model for one in models.values()), key=lambda m: (m.kind != "base", m.label))

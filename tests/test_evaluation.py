@@ -60,6 +60,61 @@ def test_results_are_lm_eval_s_own_and_carry_where_they_came_from(tiny_base, tin
     assert f"lora_local_path={tiny_adapters[1]}" in found["config"]["model_args"]
 
 
+def test_answers_under_other_settings_are_not_compared(tiny_base, tiny_adapters, tmp_path):
+    from lorafair.samples import read_audit
+
+    run(tiny_base, [tiny_adapters[0]], tmp_path, limit=8)
+    assert len(read_audit([tmp_path], {}).models) == 2
+    run(tiny_base, [], tmp_path, limit=8, metadata={"k": 1})
+    with pytest.raises(LorafairError, match=r"different settings: k 1 \(base\) against 2 \(tiny-r2\)"):
+        read_audit([tmp_path], {})
+
+
+def test_weights_that_are_no_numbers_are_refused_before_anything_is_asked(tiny_base, tiny_adapters, tmp_path):
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_adapters[0], broken)
+    weights = load_file(broken / "adapter_model.safetensors")
+    name = sorted(key for key in weights if "lora_B" in key)[0]
+    weights[name][0, 0] = float("nan")
+    save_file(weights, broken / "adapter_model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(LorafairError, match="broken: .* NaN"):
+        run(tiny_base, [tiny_adapters[1], broken], tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"limit": 0}, "--limit 0"),
+        ({"gen_kwargs": {"temperature": "abc"}}, "temperature"),
+        ({"gen_kwargs": {"num_frogs": 3}}, "num_frogs"),
+        ({"device": "toaster"}, "--device toaster"),
+    ],
+)
+def test_settings_that_make_no_sense_get_one_message(tiny_base, tmp_path, changes, message):
+    with pytest.raises(LorafairError, match=message):
+        run(tiny_base, [], tmp_path, **changes)
+
+
+def test_an_adapter_that_names_another_base_is_refused_unless_the_user_says_it_is_the_same(
+    tiny_base, tiny_adapters, tmp_path
+):
+    import shutil
+
+    named = tmp_path / "named"
+    shutil.copytree(tiny_adapters[0], named)
+    config = json.loads((named / "adapter_config.json").read_text())
+    (named / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": "someone/else"}))
+    with pytest.raises(LorafairError, match="--any-base"):
+        run(tiny_base, [named], tmp_path / "results", limit=8)
+    _, said = run(tiny_base, [named], tmp_path / "results", limit=8, any_base=True)
+    assert any("someone/else" in line for line in said)
+
+
 def test_another_base_in_the_same_results_is_refused(tiny_base, tmp_path, llama_maker):
     run(tiny_base, [], tmp_path / "results", limit=8)
     other = llama_maker(tmp_path / "other", seed=9)
@@ -139,7 +194,9 @@ def test_what_vllm_cannot_serve_goes_to_hf_with_a_reason_and_is_refused_under_vl
 
 def test_an_adapter_that_was_routed_to_hf_is_answered_and_says_so(tiny_base, tmp_path, adapter_maker):
     odd = adapter_maker(tiny_base, tmp_path / "odd", use_dora=True)
-    outcome, _ = run(tiny_base, [odd], tmp_path / "results", engine="auto", limit=8, metadata={"k": 1})
+    outcome, said = run(tiny_base, [odd], tmp_path / "results", engine="auto", limit=8, metadata={"k": 1})
+    assert len(said) == 1
+    assert "hf" in said[0]
     assert json.loads(outcome.results["odd"].read_text())["lorafair"]["engine"] == "hf"
 
 

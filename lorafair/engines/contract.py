@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +12,10 @@ from typing import Any
 from lm_eval.api.model import TemplateLM
 
 from lorafair.checkpoint import Checkpoint
+from lorafair.errors import LorafairError
 from lorafair.responses.request import Request, plan_requests
 
-WORD = re.compile(r"\w[\w'’-]*")
+WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
 WORD_TOKENS = 5
 
 
@@ -127,6 +129,23 @@ class Engine(TemplateLM):  # type: ignore[misc]
         special = {} if add_special_tokens is None else {"add_special_tokens": add_special_tokens}
         return list(self.tokenizer(string, **special)["input_ids"])
 
+    @property
+    def end_ids(self) -> list[int]:
+        """Every token that ends a text: the tokenizer's end-of-text, and those of the base's generation_config.json."""
+        path = self.base.path / "generation_config.json"
+        found = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id") if path.exists() else None
+        ids = found if isinstance(found, list) else [] if found is None else [found]
+        return list(dict.fromkeys([self.eot_token_id, *map(int, ids)]))
+
+    def drop_special(self, tokens: Iterable[int]) -> list[int]:
+        """Token ids without the special ones: no word begins with them."""
+        special = set(self.tokenizer.all_special_ids) | set(self.end_ids)
+        return [token for token in tokens if token not in special]
+
+    def cut_end(self, text: str) -> str:
+        """Text before the first token that ends a text."""
+        return cut(text, [self.tokenizer.decode([token]) for token in self.end_ids])
+
     # -- what both engines need ----------------------------------------------------------------------------------
 
     def encode_pair(self, context: str, continuation: str) -> tuple[list[int], list[int]]:
@@ -174,7 +193,12 @@ def load_tokenizer(base: Checkpoint, trust_remote_code: bool = False) -> Any:
     """The base's tokenizer, with a padding token."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(base.path, trust_remote_code=trust_remote_code)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base.path, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LorafairError(
+            f"{base.name} has no usable tokenizer: {error}\nCopy the model's tokenizer files."
+        ) from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer

@@ -25,7 +25,11 @@ class HfEngine(Engine):
         super().__init__(base, checkpoints, settings)
         import torch
 
-        self._place = torch.device(settings.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        try:
+            self._place = torch.device(settings.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+            torch.empty(1, device=self._place)
+        except (RuntimeError, AssertionError) as error:
+            raise LorafairError(f"--device {settings.device}: {error}. Leave it out, or name cpu.") from error
         self.batch_size = settings.batch_size or BATCH
         self._base: Any = None
 
@@ -33,14 +37,14 @@ class HfEngine(Engine):
 
     def _load(self, checkpoint: Checkpoint) -> Any:
         import torch
-        from transformers import AutoModelForCausalLM
+        from transformers import AutoModelForCausalLM, GenerationConfig
 
         try:
             model = AutoModelForCausalLM.from_pretrained(
                 checkpoint.path,
                 dtype=getattr(torch, self.settings.dtype),
                 use_safetensors=True,
-                trust_remote_code=self.settings.trust_remote_code,
+                trust_remote_code=self.settings.trust_remote_code and checkpoint.kind == "base",
                 **self.settings.extra,
             )
         except (ValueError, OSError, RuntimeError, KeyError, TypeError) as error:
@@ -48,6 +52,7 @@ class HfEngine(Engine):
                 f"transformers cannot load {checkpoint.label} ({checkpoint.path}): {error}\n"
                 "Give a causal language model in safetensors."
             ) from error
+        model.generation_config = GenerationConfig()  # no sampling defaults of the folder's: only what was asked for
         return model.to(self._place).eval()
 
     def _serve(self, checkpoint: Checkpoint) -> Any:
@@ -62,7 +67,7 @@ class HfEngine(Engine):
         from peft import PeftModel
 
         try:
-            model = PeftModel.from_pretrained(self._base, str(checkpoint.path), adapter_name=checkpoint.label)
+            model = PeftModel.from_pretrained(self._base, str(checkpoint.path))
         except (ValueError, OSError, RuntimeError, KeyError, TypeError, AttributeError) as error:
             self._base = None
             raise LorafairError(
@@ -73,6 +78,9 @@ class HfEngine(Engine):
 
     def _release(self, checkpoint: Checkpoint, model: Any) -> None:
         if checkpoint.kind != "adapter":
+            return
+        if leaves_traces(checkpoint.config):
+            self._base = None
             return
         if hasattr(model.base_model, "unload"):
             self._base = model.unload()
@@ -127,7 +135,7 @@ class HfEngine(Engine):
         room = max(self._context_length(model) - tokens, 1)
         prompts = [self.tok_encode(r.arguments[0])[-room:] for r in batch]
         seeds = [r.seed for r in batch]
-        texts = generate_batch(model, self.tokenizer, prompts, seeds, settings, until, tokens)
+        texts = generate_batch(model, self.tokenizer, prompts, seeds, settings, until, tokens, self.end_ids)
         return [cut(text, until) for text in texts]
 
     def _loglikelihood(self, model: Any, batch: list[Request]) -> list[list[Any]]:
@@ -174,13 +182,24 @@ class HfEngine(Engine):
             k = request.arguments[1]["k"]
             with torch.inference_mode():
                 logits = model(input_ids=torch.tensor([ids], device=self._place)).logits[0, -1]
-            tokens = logits.topk(min(64, 2 * k + 10)).indices.tolist()
+            tokens = self.drop_special(logits.topk(min(64, 2 * k + 10)).indices.tolist())
             texts = []
             for start in range(0, len(tokens), self.batch_size):
                 part = tokens[start : start + self.batch_size]
                 prompts = [[*ids, token] for token in part]
                 greedy = {"do_sample": False, "temperature": 0.0}
-                ends = generate_batch(model, self.tokenizer, prompts, [0] * len(part), greedy, [], WORD_TOKENS)
-                texts += [self.tokenizer.decode([t]) + end for t, end in zip(part, ends, strict=True)]
+                ends = generate_batch(
+                    model, self.tokenizer, prompts, [0] * len(part), greedy, [], WORD_TOKENS, self.end_ids
+                )
+                texts += [self.tokenizer.decode([t]) + self.cut_end(end) for t, end in zip(part, ends, strict=True)]
             answers.append(distinct_words(texts, k))
         return answers
+
+
+def leaves_traces(config: dict[str, Any]) -> bool:
+    """Whether PEFT changes the base's own weights when it loads such an adapter: taking it off is then not enough.
+
+    Trained biases replace the base's; PiSSA, OLoRA, CorDA and LoftQ take the adapter's start out of the base's weights.
+    """
+    start = config.get("init_lora_weights")
+    return config.get("bias", "none") != "none" or (isinstance(start, str) and start.lower() != "gaussian")

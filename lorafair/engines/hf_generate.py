@@ -17,6 +17,7 @@ def generate_batch(
     settings: dict[str, Any],
     until: list[str],
     tokens: int,
+    end_ids: list[int],
 ) -> list[str]:
     """Continue every prompt by at most ``tokens`` tokens; stop sequences end a row (they are cut off by the caller).
 
@@ -55,7 +56,7 @@ def generate_batch(
         max_new_tokens=tokens,
         do_sample=False,
         pad_token_id=pad,
-        eos_token_id=tokenizer.eos_token_id,
+        eos_token_id=end_ids,
         bos_token_id=tokenizer.bos_token_id,
     )
     with torch.inference_mode():

@@ -9,7 +9,15 @@ from typing import Any
 from lorafair.checkpoint import Checkpoint
 from lorafair.engines.contract import WORD_TOKENS, Engine, EngineSettings, cut, distinct_words
 from lorafair.engines.vllm_cpu_lora import apply_dense_lora
-from lorafair.engines.vllm_job import RANKS, Job, lora_rank, read_candidates, read_logprobs, set_environment
+from lorafair.engines.vllm_job import (
+    RANKS,
+    Job,
+    check_device,
+    lora_rank,
+    read_candidates,
+    read_logprobs,
+    set_environment,
+)
 from lorafair.engines.vllm_weight import Weights
 from lorafair.errors import LorafairError
 from lorafair.responses.request import Request
@@ -49,6 +57,9 @@ class VllmEngine(Engine):
             return "vLLM does not serve LoRA with trained biases"
         if config.get("modules_to_save"):
             return f"vLLM does not serve fully trained modules ({', '.join(map(str, config['modules_to_save']))})"
+        start = config.get("init_lora_weights")
+        if isinstance(start, str) and start.lower() != "gaussian":
+            return f"its start ({start}) was taken out of the base's weights, which vLLM does not do"
         if heads := HEADS.intersection(checkpoint.targets):
             return f"vLLM drops LoRA on {', '.join(sorted(heads))} from log-probabilities (vllm-project/vllm#51594)"
         if (checkpoint.rank or 0) > RANKS[-1]:
@@ -61,6 +72,7 @@ class VllmEngine(Engine):
         if self._llm is not None:
             return self._llm
         set_environment(self.settings.device)
+        check_device(self.settings.device)
         from vllm import LLM
         from vllm.platforms import current_platform
 
@@ -147,14 +159,17 @@ class VllmEngine(Engine):
             settings, until, tokens = self.generation_settings(request.arguments[1])
             if not settings.pop("do_sample"):
                 settings["temperature"] = 0.0
-            params = SamplingParams(
-                max_tokens=tokens,
-                stop=until,
-                seed=request.seed,
-                skip_special_tokens=False,
-                spaces_between_special_tokens=False,
-                **settings,
-            )
+            try:
+                params = SamplingParams(
+                    max_tokens=tokens,
+                    stop=until,
+                    seed=request.seed,
+                    skip_special_tokens=False,
+                    spaces_between_special_tokens=False,
+                    **settings,
+                )
+            except (TypeError, ValueError) as error:
+                raise LorafairError(f"vLLM refuses the generation settings: {error}. Mend --gen-kwargs.") from error
             ids = self.tok_encode(request.arguments[0])[-max(length - tokens, 1) :]
             return [Job(request, ids, params, lambda output: cut(output.outputs[0].text, until))]
         params = SamplingParams(temperature=0, prompt_logprobs=1, max_tokens=1, detokenize=False)
@@ -209,8 +224,8 @@ class VllmEngine(Engine):
         for request in requests:
             params = SamplingParams(temperature=0, logprobs=min(64, 2 * request.arguments[1]["k"] + 10), max_tokens=1)
             first.append(Job(request, self.tok_encode(request.arguments[0]), params, read_candidates))
-        tokens = {job.request.key: candidates for job, candidates in self._step(lora, first)}
-        params = SamplingParams(temperature=0, max_tokens=WORD_TOKENS)
+        tokens = {job.request.key: self.drop_special(candidates) for job, candidates in self._step(lora, first)}
+        params = SamplingParams(temperature=0, max_tokens=WORD_TOKENS, skip_special_tokens=False)
         jobs = [
             Job(job.request, [*job.ids, token], params, lambda o, place=place: (place, o.outputs[0].text))
             for job in first
@@ -219,7 +234,7 @@ class VllmEngine(Engine):
         found: dict[str, dict[int, str]] = defaultdict(dict)
         for job, (place, text) in self._step(lora, jobs):
             token = tokens[job.request.key][place]
-            found[job.request.key][place] = self.tokenizer.decode([token]) + text
+            found[job.request.key][place] = self.tokenizer.decode([token]) + self.cut_end(text)
             if len(found[job.request.key]) == len(tokens[job.request.key]):
                 texts = [text for _, text in sorted(found.pop(job.request.key).items())]
                 yield job.request, distinct_words(texts, job.request.arguments[1]["k"])

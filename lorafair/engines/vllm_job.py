@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from lorafair.errors import LorafairError
 from lorafair.responses.request import Request
 
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
@@ -48,3 +49,20 @@ def set_environment(device: str | None) -> None:
     if device == "cpu" or not torch.cuda.is_available():
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")
+
+
+def check_device(device: str | None) -> None:
+    """vLLM chooses its device by its build: another one asked for is refused instead of being ignored.
+
+    Raises:
+        LorafairError: if ``device`` is not the platform that vLLM runs on here.
+    """
+    if device is None:
+        return
+    from vllm.platforms import current_platform
+
+    if device != current_platform.device_type:
+        raise LorafairError(
+            f"--device {device}: vLLM runs on {current_platform.device_type} here. Leave --device out (choose a GPU "
+            "with CUDA_VISIBLE_DEVICES), or use --engine hf."
+        )

@@ -31,8 +31,8 @@ def ask_missing(
         How many requests were asked.
 
     Raises:
-        LorafairError: from the engine or the store; what was answered before stays stored.  Also where an answer is
-            not a number: such a checkpoint becomes no row.
+        LorafairError: from the engine or the store, and where a log-probability is not a number; what was answered
+            before stays stored.
     """
     missing = [r for r in requests if r.key not in answers[r.checkpoint]]
     if not missing:

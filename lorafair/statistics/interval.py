@@ -18,6 +18,7 @@ from lorafair.statistics.resample import Sampled
 from lorafair.statistics.table import Floats
 
 FEW_CLUSTERS = 50
+FLAT = 0.1  # below this share of the sample's own, a resample's standard error is what rounding leaves: it has none
 DEGENERATE = 0.01  # share of resamples without a standard error above which bootstrap-t is not used
 
 
@@ -82,7 +83,7 @@ def studentise(sampled: Sampled, key: str, minus: str | None = None) -> Studenti
             variance += (1 if i == j else 2) * term / np.where(sizes[i] * sizes[j] > 0, sizes[i] * sizes[j], np.nan)
     error = np.sqrt(np.maximum(variance, 0.0) / (n - 1))
     moved = sum(sign * sampled.bootstrap[:, k] for sign, k in parts) - value
-    flat = ~(error > 1e-9 * max(1.0, abs(value)))
+    flat = ~(error > max(FLAT * se, 1e-9 * max(1.0, abs(value))))
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(flat, np.where(np.abs(moved) < 1e-12, 0.0, np.inf), moved / error)
     t[np.isnan(t)] = np.inf

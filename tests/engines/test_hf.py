@@ -109,10 +109,39 @@ def test_sampling_follows_the_softmax(served):
     assert chisquare([*seen, draws - sum(seen)], [*expected, rest]).pvalue > 1e-4
 
 
-def test_next_words_are_distinct_and_the_first_is_the_greedy_one(served):
+def test_next_words_are_distinct_and_begin_with_the_greedy_one(served):
+    from lorafair.engines.contract import first_word
+
     words = ask_all(served, "tiny-r4", "next_words", [(p, {"k": 5}) for p in PROMPTS])
-    for found in words:
+    greedy = ask_all(
+        served, "tiny-r4", "generate_until", [(p, GREEDY | {"max_gen_toks": 6, "until": []}) for p in PROMPTS]
+    )
+    assert sum(map(len, words)) > 5
+    for found, text in zip(words, greedy, strict=True):
         assert len({w.casefold() for w in found}) == len(found) <= 5
+        starts = text[:1].isalpha() or text[:2].strip()[:1].isalpha()
+        assert not starts or first_word(text) == found[0]
+
+
+def test_an_adapter_with_trained_biases_leaves_nothing_behind(tmp_path_factory, llama_maker, adapter_maker):
+    folder = tmp_path_factory.mktemp("biased")
+    path = llama_maker(folder / "base", attention_bias=True)
+    odd = adapter_maker(path, folder / "odd-v1.5", bias="all", target_modules=["q_proj"])
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(odd / "adapter_model.safetensors")
+    biases = [name for name in weights if name.endswith("bias")]
+    assert biases
+    save_file({k: v + 1 if k in biases else v for k, v in weights.items()}, odd / "adapter_model.safetensors")
+    plain = adapter_maker(path, folder / "plain", target_modules=["v_proj"])
+    base = read_base(str(path))
+    engine = HfEngine(base, read_checkpoints([str(odd), str(plain)], base), EngineSettings(dtype="float32"))
+    pairs = [(p, " a doctor in town.") for p in PROMPTS]
+    before = ask_all(engine, "base", "loglikelihood", pairs)
+    assert ask_all(engine, "odd-v1.5", "loglikelihood", pairs) != before
+    for (context, continuation), (nats, _) in zip(pairs, ask_all(engine, "plain", "loglikelihood", pairs), strict=True):
+        assert nats == pytest.approx(reference(path, plain, context, continuation), abs=1e-4)
+    assert ask_all(engine, "base", "loglikelihood", pairs) == before
 
 
 def test_unknown_generation_setting_is_named(served):

@@ -68,10 +68,10 @@ def test_log_probabilities_equal_the_reference_for_every_checkpoint_and_after_ea
 
 def test_greedy_honest_completions_are_the_same_on_99_of_100_prompts(engines, prompts):
     served, reference = engines
-    asked = [(p, GREEDY) for p in prompts[:50]]
+    asked = [(p, GREEDY) for p in prompts[:40]]
     same = [
         ours == theirs
-        for label in ("base", "lora-r8")
+        for label in ("base", "lora-r8", "full")
         for ours, theirs in zip(
             ask_all(served, label, "generate_until", asked),
             ask_all(reference, label, "generate_until", asked),
@@ -79,6 +79,11 @@ def test_greedy_honest_completions_are_the_same_on_99_of_100_prompts(engines, pr
         )
     ]
     assert sum(same) >= 0.99 * len(same)
+    base, adapter, full = (
+        ask_all(served, label, "generate_until", asked[:20]) for label in ("base", "lora-r8", "full")
+    )
+    assert base != adapter
+    assert base != full
 
 
 def test_sampled_answers_do_not_depend_on_their_neighbours(engines, prompts):
@@ -88,6 +93,31 @@ def test_sampled_answers_do_not_depend_on_their_neighbours(engines, prompts):
     apart = [ask_all(served, "lora-r8", "generate_until", [one])[0] for one in reversed(asked)][::-1]
     assert together == apart
     assert len(set(together)) > 4
+
+
+def test_evaluate_serves_base_adapter_and_full_on_one_engine_and_routes_the_rest(
+    engines, real_base, adapter_maker, tmp_path
+):
+    """The whole main job: routing, store, both engines, replay; a second run asks nothing."""
+    from lorafair.evaluation import EvaluationPlan, evaluate
+
+    _, reference = engines
+    paths = [str(reference.checkpoints[label].path) for label in ("lora-r2", "full")]
+    dora = adapter_maker(real_base, tmp_path / "dora", rank=2, use_dora=True, target_modules=["q_proj"])
+    plan = EvaluationPlan(
+        base=str(real_base),
+        checkpoints=(*paths, str(dora)),
+        tasks=("lorafair_honest_sample",),
+        out=tmp_path / "results",
+        limit=8,
+    )
+    said: list[str] = []
+    first = evaluate(plan, said.append)
+    assert (first.asked, first.stored) == (4 * 8 * 2, 0)
+    assert any(line.startswith("dora: answered by the hf engine") and "DoRA" in line for line in said)
+    found = {label: json.loads(path.read_text())["lorafair"]["engine"] for label, path in first.results.items()}
+    assert found == {"base": "vllm", "lora-r2": "vllm", "full": "vllm", "dora": "hf"}
+    assert evaluate(plan, said.append).asked == 0
 
 
 def test_next_words_are_the_reference_s(engines, prompts):
