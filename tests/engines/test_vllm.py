@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -95,29 +97,25 @@ def test_sampled_answers_do_not_depend_on_their_neighbours(engines, prompts):
     assert len(set(together)) > 4
 
 
-def test_evaluate_serves_base_adapter_and_full_on_one_engine_and_routes_the_rest(
+def test_eval_serves_base_adapter_and_full_on_one_engine_and_routes_the_rest(
     engines, real_base, adapter_maker, tmp_path
 ):
-    """The whole main job: routing, store, both engines, replay; a second run asks nothing."""
-    from lorafair.evaluation import EvaluationPlan, evaluate
-
+    """The whole main job as a command (one in-process vLLM engine per process): routing, store, both engines, replay."""
     _, reference = engines
-    paths = [str(reference.checkpoints[label].path) for label in ("lora-r2", "full")]
+    command = [sys.executable, "-m", "lorafair", "eval", "--base", str(real_base), "--limit", "8"]
+    command += ["--task", "lorafair_honest_sample", "--out", str(tmp_path / "results")]
     dora = adapter_maker(real_base, tmp_path / "dora", rank=2, use_dora=True, target_modules=["q_proj"])
-    plan = EvaluationPlan(
-        base=str(real_base),
-        checkpoints=(*paths, str(dora)),
-        tasks=("lorafair_honest_sample",),
-        out=tmp_path / "results",
-        limit=8,
-    )
-    said: list[str] = []
-    first = evaluate(plan, said.append)
-    assert (first.asked, first.stored) == (4 * 8 * 2, 0)
-    assert any(line.startswith("dora: answered by the hf engine") and "DoRA" in line for line in said)
-    found = {label: json.loads(path.read_text())["lorafair"]["engine"] for label, path in first.results.items()}
-    assert found == {"base": "vllm", "lora-r2": "vllm", "full": "vllm", "dora": "hf"}
-    assert evaluate(plan, said.append).asked == 0
+    for path in [*(reference.checkpoints[label].path for label in ("lora-r2", "full")), dora]:
+        command += ["--checkpoint", str(path)]
+    first = subprocess.run(command, capture_output=True, text=True)
+    assert first.returncode == 0, first.stderr[-2000:]
+    assert "64 requests asked, 0 were stored" in first.stdout
+    assert "dora: answered by the hf engine, because vLLM does not serve DoRA" in first.stderr
+    found = {path.parent.name: json.loads(path.read_text()) for path in tmp_path.glob("results/*/results_*.json")}
+    engine = {label: results["lorafair"]["engine"] for label, results in found.items()}
+    assert engine == {"base": "vllm", "lora-r2": "vllm", "full": "vllm", "dora": "hf"}
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert "0 requests asked, 64 were stored" in again.stdout
 
 
 def test_next_words_are_the_reference_s(engines, prompts):
