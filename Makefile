@@ -58,8 +58,14 @@ soak: $(STAMP) $(MODEL)/provenance.json  ## what takes longer than `make test` m
 quickstart: $(STAMP)  ## train, evaluate, compare: a leaderboard in 15 minutes (BASE=folder or Hub id: another model)
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh quickstart.sh
 
-benchmark: $(STAMP)  ## time the command line's start
+RUNS := runs/smollm2-135m
+CHECKPOINTS := --checkpoint $(RUNS)/lora-r2 --checkpoint $(RUNS)/lora-r8 --checkpoint $(RUNS)/full
+
+benchmark: $(STAMP)  ## the README's numbers, on the checkpoints of `make quickstart`, on an otherwise idle machine
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/evaluation.py --base $(MODEL) $(CHECKPOINTS)
+	$(BIN)/python benchmarks/parity.py --base $(MODEL) $(CHECKPOINTS) --limit 104
+	$(BIN)/python benchmarks/training.py --model $(MODEL) --pairs 7 --steps 10
 
 lock: $(STAMP)  ## write requirements/cpu.txt from what is installed in .venv
 	$(BIN)/python requirements/lock.py
