@@ -64,8 +64,8 @@ CHECKPOINTS := --checkpoint $(RUNS)/lora-r2 --checkpoint $(RUNS)/lora-r8 --check
 benchmark: $(STAMP)  ## the README's numbers, on the checkpoints of `make quickstart`, on an otherwise idle machine
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/evaluation.py --base $(MODEL) $(CHECKPOINTS)
-	$(BIN)/python benchmarks/parity.py --base $(MODEL) $(CHECKPOINTS) --limit 104
-	$(BIN)/python benchmarks/training.py --model $(MODEL) --pairs 7 --steps 10
+	$(BIN)/python benchmarks/parity.py --base $(MODEL) $(CHECKPOINTS) --limit 56
+	$(BIN)/python benchmarks/training.py --model $(MODEL) --pairs 7 --steps 20
 
 lock: $(STAMP)  ## write requirements/cpu.txt from what is installed in .venv
 	$(BIN)/python requirements/lock.py
