@@ -138,7 +138,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="model folder")
     parser.add_argument("--pairs", type=int, default=7, help="interleaved pairs of runs")
-    parser.add_argument("--steps", type=int, default=30, help="optimizer steps per run, 10 or more (the loss is logged every 10)")
+    parser.add_argument("--steps", type=int, default=30, help="optimizer steps per run, at least 10")
     parser.add_argument("--bare", metavar="PAIRS", help=argparse.SUPPRESS)
     parser.add_argument("--out", help=argparse.SUPPRESS)
     asked = parser.parse_args()
