@@ -16,6 +16,8 @@ KINDS = ("generate_until", "loglikelihood", "loglikelihood_rolling", "next_words
 class Request:
     """One question to one checkpoint: ``arguments`` are those of lm-eval's request type ``kind``.
 
+    ``task`` and ``document`` (its number in the task) say where it came from, for messages and progress.
+
     ``seed`` drives the sampling of this request alone; it is derived from ``key``, so that an answer depends neither on
     its neighbours in a batch nor on the order of asking.
     """
@@ -24,6 +26,8 @@ class Request:
     checkpoint: str
     kind: str
     arguments: tuple[Any, ...]
+    task: str = ""
+    document: int = -1
 
     @property
     def seed(self) -> int:
@@ -65,7 +69,8 @@ def plan_requests(
         repeat = seen[text]
         seen[text] += 1
         key = hashlib.sha256(f"{common}\n{text}\n{repeat}".encode()).hexdigest()
-        planned.append(Request(key, checkpoint, instance.request_type, arguments))
+        document = -1 if instance.doc_id is None else int(instance.doc_id)
+        planned.append(Request(key, checkpoint, instance.request_type, arguments, instance.task_name or "", document))
     return planned
 
 
