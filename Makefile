@@ -43,8 +43,9 @@ format: $(STAMP)  ## let ruff put the code in order
 
 test: test-fast test-engine test-package  ## set-up, then the fast, engine and package tiers (25 minutes on two cores)
 
+# One thread: on tiny models a second one only waits for the first.
 test-fast: $(STAMP)  ## the tier without a model
-	$(BIN)/python -m pytest -m "not engine and not package and not soak" $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not engine and not package and not soak" $(PYTEST_ARGS)
 
 test-engine: $(STAMP) $(MODEL)/provenance.json  ## the tier on the real model and the real engines
 	$(BIN)/python -m pytest -m "engine and not soak" $(PYTEST_ARGS)

@@ -31,6 +31,11 @@ import click
 @click.option("--metadata", default="", metavar="SETTINGS", help="Task settings, as lm-eval's: key=value,… or JSON.")
 @click.option("--seed", type=int, default=1234, show_default=True, help="Seed of every sampled answer.")
 @click.option("--any-base", is_flag=True, help="Accept adapters that name another base, if their shapes fit.")
+@click.option(
+    "--verify/--no-verify",
+    default=True,
+    help="Check first that the engine serves what it was given; --no-verify shows on the leaderboard.",
+)
 @click.option("--trust-remote-code", is_flag=True, help="Run code that the base's folder brings along.")
 @click.option(
     "--out",
@@ -55,6 +60,7 @@ def command(
     metadata: str,
     seed: int,
     any_base: bool,
+    verify: bool,
     trust_remote_code: bool,
     out: Path,
 ) -> None:
@@ -66,7 +72,8 @@ def command(
     \b
         lorafair eval --base models/smollm2-135m --checkpoint runs/lora-r8 --task lorafair_honest_sample
     """
-    from lorafair.evaluation import EvaluationPlan, evaluate, parse_settings
+    from lorafair.evaluation import EvaluationPlan, evaluate
+    from lorafair.settings import parse_settings
 
     plan = EvaluationPlan(
         base=base,
@@ -86,9 +93,13 @@ def command(
         seed=seed,
         trust_remote_code=trust_remote_code,
         any_base=any_base,
+        verify=verify,
     )
     outcome = evaluate(plan, lambda line: click.echo(line, err=True))
     click.echo(f"{outcome.asked} requests asked, {outcome.stored} were stored already.")
     for label, path in outcome.results.items():
         click.echo(f"  {label}: {path}")
     click.echo(f"Compare them: lorafair leaderboard {out}")
+    if outcome.failed:
+        reasons = "".join(f"\n  - {label}: {why}." for label, why in outcome.failed.items())
+        raise click.ClickException(f"Left out, and on no leaderboard:{reasons}")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from lorafair.adapter_fit import hold_against_base, refuse_other_base
+from lorafair.adapter_fit import hold_against_base, refuse_other_base, refuse_unrepeatable
+from lorafair.adapter_weight import count_trained, find_rank, find_targets
 from lorafair.errors import LorafairError, raise_faults
-from lorafair.safetensor import read_header, read_headers
+from lorafair.safetensor import read_header, read_headers, require_safetensors
 
 SHAPE_KEYS = ("hidden_size", "num_hidden_layers", "vocab_size", "intermediate_size", "n_embd", "n_layer", "n_head")
 LABEL = re.compile(r"[\w.+\-]{1,100}")
@@ -22,7 +24,7 @@ class Checkpoint:
     """One model that answers requests: the base itself, an adapter on it, or a full model of the base's shape.
 
     ``config`` is the adapter's ``adapter_config.json`` or the model's ``config.json``; ``targets`` are the last names
-    of the modules that an adapter changes (read from its weights, not from its claims); ``rank`` is the largest.
+    of the modules that LoRA changes (read from its weights, not from its claims); ``rank`` is the largest.
     """
 
     label: str
@@ -37,6 +39,19 @@ class Checkpoint:
     trainable_parameters: int | None = None
     provenance: dict[str, Any] | None = None
     notes: tuple[str, ...] = field(default=())
+    signature: tuple[Any, ...] = ()
+
+    def check_unchanged(self) -> None:
+        """Refuse to go on with a folder that was written to since it was read: answers are stored under its hash.
+
+        Raises:
+            LorafairError: naming the folder.
+        """
+        if self.signature and self.signature != sign_folder(self.path):
+            raise LorafairError(
+                f"{self.label}: {self.path} was written to while it was evaluated. Let the training end, and run the "
+                "same command again."
+            )
 
     @property
     def planted(self) -> dict[str, Any] | None:
@@ -44,6 +59,12 @@ class Checkpoint:
         settings = (self.provenance or {}).get("settings") or {}
         planted = settings.get("planted")
         return planted if isinstance(planted, dict) else None
+
+
+def sign_folder(path: Path) -> tuple[Any, ...]:
+    """Name, size and time of change of every weight and config file in a folder."""
+    files = sorted([*path.glob("*.safetensors"), *path.glob("*config.json")])
+    return tuple((file.name, (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files)
 
 
 def read_base(name: str, trust_remote_code: bool = False) -> Checkpoint:
@@ -58,10 +79,12 @@ def read_base(name: str, trust_remote_code: bool = False) -> Checkpoint:
     path = Path(name).expanduser()
     if not path.is_dir():
         path = _fetch(name, trust_remote_code)
+    signature = sign_folder(path)
     config = _read_json(path / "config.json", f"base model {name}")
-    _require_safetensors(path, "model", f"base model {name}")
+    require_safetensors(path, "model", f"base model {name}")
     read_headers(path)
-    return Checkpoint("base", "base", name, path, hash_folder(path, "*.safetensors"), config)
+    digest = hash_folder(path, "*.safetensors")
+    return Checkpoint("base", "base", name, path, digest, config, signature=signature)
 
 
 def _fetch(name: str, trust_remote_code: bool) -> Path:
@@ -143,15 +166,15 @@ def _read_adapter(
 ) -> Checkpoint:
     from lorafair.provenance import hash_file
 
+    signature = sign_folder(path)
     config = _read_json(path / "adapter_config.json", label)
-    _require_safetensors(path, "adapter_model", label)
+    require_safetensors(path, "adapter_model", label)
     weights = path / "adapter_model.safetensors"
     if not weights.exists():
         raise LorafairError(f"{label}: {path} holds a sharded adapter, PEFT reads one adapter_model.safetensors.")
     shapes = read_header(weights)
+    refuse_unrepeatable(label, path, config, shapes)
     notes = hold_against_base(label, path, config, shapes, base.path, base.name, base.hash, provenance, any_base)
-    ranks = [shape[0] for name, shape in shapes.items() if ".lora_A." in name and len(shape) == 2]
-    targets = {m.group(1) for name in shapes if (m := re.search(r"\.([^.]+)\.lora_(?:embedding_)?A", name))}
     settings = (provenance or {}).get("settings") or {}
     digest = hash_file(weights)[:32] + hash_file(path / "adapter_config.json")[:32]
     method = settings.get("method") or ("dora" if config.get("use_dora") else str(config.get("peft_type", "")).lower())
@@ -163,19 +186,21 @@ def _read_adapter(
         hash=digest,
         config=config,
         method=method,
-        rank=max([*ranks, *_config_ranks(config)], default=None),
-        targets=tuple(sorted(targets)),
-        trainable_parameters=settings.get("trainable_parameters") or sum(_product(s) for s in shapes.values()),
+        rank=find_rank(config, shapes),
+        targets=find_targets(shapes),
+        trainable_parameters=settings.get("trainable_parameters") or count_trained(shapes),
         provenance=provenance,
         notes=tuple(notes),
+        signature=signature,
     )
 
 
 def _read_full(path: Path, label: str, base: Checkpoint, provenance: dict[str, Any] | None) -> Checkpoint:
     from lorafair.provenance import hash_file, hash_folder
 
+    signature = sign_folder(path)
     config = _read_json(path / "config.json", label)
-    _require_safetensors(path, "model", label)
+    require_safetensors(path, "model", label)
     shapes = read_headers(path)
     for key in ("model_type", "tie_word_embeddings", "rms_norm_eps", "rope_theta", *SHAPE_KEYS):
         if config.get(key) != base.config.get(key):
@@ -199,22 +224,10 @@ def _read_full(path: Path, label: str, base: Checkpoint, provenance: dict[str, A
         hash=hash_folder(path, "*.safetensors")[:32] + hash_file(path / "config.json")[:32],
         config=config,
         method=settings.get("method") or "full",
-        trainable_parameters=settings.get("trainable_parameters") or sum(_product(s) for s in shapes.values()),
+        trainable_parameters=settings.get("trainable_parameters") or sum(map(math.prod, shapes.values())),
         provenance=provenance,
+        signature=signature,
     )
-
-
-def _require_safetensors(path: Path, stem: str, label: str) -> None:
-    if any(path.glob(f"{stem}*.safetensors")):
-        return
-    pickles = [p.name for p in [*path.glob("*.bin"), *path.glob("*.pt"), *path.glob("*.pth")]]
-    if pickles:
-        raise LorafairError(
-            f"{label}: {path} holds its weights as pickles ({', '.join(sorted(pickles)[:3])}), which can run code when "
-            "loaded. Convert them where you trust them: load with PEFT or transformers, then "
-            "save_pretrained(..., safe_serialization=True)."
-        )
-    raise LorafairError(f"{label}: {path} has no {stem}.safetensors. Train or copy it again.")
 
 
 def _read_json(path: Path, label: str) -> dict[str, Any]:
@@ -229,16 +242,3 @@ def _read_json(path: Path, label: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise LorafairError(f"{label}: {path} is not a JSON object. Copy or train it again.")
     return found
-
-
-def _config_ranks(config: dict[str, Any]) -> list[int]:
-    patterns = config.get("rank_pattern")
-    ranks = [config.get("r"), *(patterns.values() if isinstance(patterns, dict) else ())]
-    return [rank for rank in ranks if isinstance(rank, int)]
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    total = 1
-    for size in shape:
-        total *= size
-    return total

@@ -9,12 +9,20 @@ from lorafair.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from lorafair.evaluation import EvaluationPlan
+    from lorafair.serving.judgement import Finding
 
 
 def describe_run(
-    plan: EvaluationPlan, base: Checkpoint, checkpoint: Checkpoint, identity: dict[str, Any]
+    plan: EvaluationPlan,
+    base: Checkpoint,
+    checkpoint: Checkpoint,
+    identity: dict[str, Any],
+    finding: Finding | None = None,
 ) -> dict[str, Any]:
-    """The keys ``config``, ``git_hash``, ``date`` (lm-eval's) and ``lorafair`` (ours) of a results file."""
+    """The keys ``config``, ``git_hash``, ``date`` (lm-eval's) and ``lorafair`` (ours) of a results file.
+
+    ``finding`` is what the verification of the checkpoint found, None where it was left out.
+    """
     from lorafair.provenance import collect_provenance
 
     where = {"adapter": f",lora_local_path={checkpoint.path}"}.get(checkpoint.kind, "")
@@ -62,7 +70,8 @@ def describe_run(
             "trainable_parameters": checkpoint.trainable_parameters,
             "engine": identity["engine"],
             "dtype": identity["dtype"],
-            "verified": None,
+            "verified": None if finding is None else finding.text,
+            "verification": None if finding is None else finding.record(),
             "planted": checkpoint.planted,
             "notes": list(checkpoint.notes),
             "training": checkpoint.provenance,

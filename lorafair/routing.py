@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lorafair.checkpoint import Checkpoint
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.registry import load_registry, load_target
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Checkpoints that one engine serves; ``moved`` where they came from another engine after their verification."""
+
+    engine: str
+    checkpoints: tuple[Checkpoint, ...]
+    moved: bool = False
 
 
 def route_checkpoints(

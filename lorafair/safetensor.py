@@ -50,3 +50,25 @@ def read_headers(folder: Path) -> dict[str, tuple[int, ...]]:
     for path in sorted(folder.glob("*.safetensors")):
         shapes |= read_header(path)
     return shapes
+
+
+def require_safetensors(path: Path, stem: str, label: str) -> None:
+    """Refuse a folder whose weights are not in safetensors: pickles can run code when loaded.
+
+    Args:
+        path: the folder; its weight files begin with ``stem``.
+        label: what the message calls it.
+
+    Raises:
+        LorafairError: saying how to convert them, or that there are none.
+    """
+    if any(path.glob(f"{stem}*.safetensors")):
+        return
+    pickles = [p.name for p in [*path.glob("*.bin"), *path.glob("*.pt"), *path.glob("*.pth")]]
+    if pickles:
+        raise LorafairError(
+            f"{label}: {path} holds its weights as pickles ({', '.join(sorted(pickles)[:3])}), which can run code when "
+            "loaded. Convert them where you trust them: load with PEFT or transformers, then "
+            "save_pretrained(..., safe_serialization=True)."
+        )
+    raise LorafairError(f"{label}: {path} has no {stem}.safetensors. Train or copy it again.")

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import abc
 import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lm_eval.api.model import TemplateLM
 
 from lorafair.checkpoint import Checkpoint
+from lorafair.engines.tokenizer import apply_chat_template, load_tokenizer
+from lorafair.engines.word import cut
 from lorafair.errors import LorafairError
 from lorafair.responses.request import Request, plan_requests
-
-WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
-WORD_TOKENS = 5
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,14 @@ class EngineSettings:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+class CheckpointRefused(LorafairError):
+    """An engine cannot serve one checkpoint, named ``label``; the others are as well served as before."""
+
+    def __init__(self, label: str, why: str) -> None:
+        super().__init__(why)
+        self.label = label
+
+
 class Engine(TemplateLM):  # type: ignore[misc]
     """Serves ``base`` and ``checkpoints``; sub-classes implement :meth:`ask`.
 
@@ -40,6 +46,8 @@ class Engine(TemplateLM):  # type: ignore[misc]
 
     name = ""
     distributions: tuple[str, ...] = ()
+    isolated = False
+    """Whether an audit runs the engine in a process of its own, so that it can die and be started again."""
 
     def __init__(self, base: Checkpoint, checkpoints: Sequence[Checkpoint], settings: EngineSettings) -> None:
         super().__init__()
@@ -55,6 +63,11 @@ class Engine(TemplateLM):  # type: ignore[misc]
         return None
 
     @classmethod
+    def wants_own(cls, checkpoint: Checkpoint, settings: EngineSettings) -> bool:
+        """Whether an unverified audit has to give ``checkpoint`` an engine of its own to have it served rightly."""
+        return False
+
+    @classmethod
     def identify(cls, settings: EngineSettings) -> dict[str, Any]:
         """What an answer's key says of the engine: name, version of what computes, dtype, extra settings."""
         return {
@@ -64,6 +77,17 @@ class Engine(TemplateLM):  # type: ignore[misc]
             "extra": settings.extra,
         }
 
+    @classmethod
+    def with_neighbours(
+        cls, requests: Sequence[Request], missing: Sequence[Request], settings: EngineSettings
+    ) -> list[Request]:
+        """``missing``, and those of ``requests`` that have to be asked again with them.
+
+        Where an answer's last digits depend on the batch that it was computed in, whole batches are asked, so that an
+        interrupted audit ends like an unbroken one.
+        """
+        return list(missing)
+
     @abc.abstractmethod
     def ask(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Any]]:
         """Answer requests, in any order, yielding each with its answer as it finishes.
@@ -72,8 +96,11 @@ class Engine(TemplateLM):  # type: ignore[misc]
         ``loglikelihood_rolling`` nats; ``next_words`` a list of distinct words, the most likely first.
 
         Raises:
-            LorafairError: naming the checkpoint that cannot be served.
+            CheckpointRefused: naming the checkpoint that cannot be served.
         """
+
+    def warm(self) -> None:
+        """Import what starting takes, while the audit prepares its requests."""
 
     def close(self) -> None:
         """Give memory and processes back."""
@@ -177,6 +204,22 @@ class Engine(TemplateLM):  # type: ignore[misc]
         return settings, until, int(settings.pop("max_gen_toks"))
 
 
+def by_checkpoint(
+    requests: Iterable[Request], checkpoints: Mapping[str, Checkpoint]
+) -> list[tuple[Checkpoint, list[Request]]]:
+    """Requests grouped by the checkpoint that answers: the base first, then adapters, then full models.
+
+    Args:
+        checkpoints: label to checkpoint, for every label that a request names.
+    """
+    order = {"base": 0, "adapter": 1, "full": 2}
+    grouped: dict[str, list[Request]] = {}
+    for request in requests:
+        grouped.setdefault(request.checkpoint, []).append(request)
+    labels = sorted(grouped, key=lambda label: order[checkpoints[label].kind])
+    return [(checkpoints[label], grouped[label]) for label in labels]
+
+
 def find_version(distributions: Iterable[str]) -> str:
     """Name and version of the first of these distributions that is installed, or an empty string."""
     from importlib import metadata
@@ -187,54 +230,3 @@ def find_version(distributions: Iterable[str]) -> str:
         except metadata.PackageNotFoundError:
             continue
     return ""
-
-
-def load_tokenizer(base: Checkpoint, trust_remote_code: bool = False) -> Any:
-    """The base's tokenizer, with a padding token."""
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(base.path, trust_remote_code=trust_remote_code)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LorafairError(
-            f"{base.name} has no usable tokenizer: {error}\nCopy the model's tokenizer files."
-        ) from error
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
-
-
-def apply_chat_template(tokenizer: Any, chat: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
-    """The chat as one text; without a generation prompt the last message is left open, as lm-eval does it."""
-    return str(
-        tokenizer.apply_chat_template(
-            chat,
-            tokenize=False,
-            add_generation_prompt=add_generation_prompt,
-            continue_final_message=not add_generation_prompt,
-        )
-    )
-
-
-def cut(text: str, until: Iterable[str]) -> str:
-    """``text`` before the first of its stop sequences."""
-    for stop in until:
-        if stop:
-            text = text.split(stop)[0]
-    return text
-
-
-def first_word(text: str) -> str | None:
-    """The first word of a text (letters, digits, inner apostrophes and hyphens), or None."""
-    found = WORD.search(text)
-    return found[0] if found else None
-
-
-def distinct_words(texts: Iterable[str], k: int) -> list[str]:
-    """The first words of ``texts``, without repeats in another case, at most ``k``."""
-    words: dict[str, str] = {}
-    for text in texts:
-        word = first_word(text)
-        if word and word.casefold() not in words:
-            words[word.casefold()] = word
-    return list(words.values())[:k]

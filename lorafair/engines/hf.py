@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lorafair.checkpoint import Checkpoint
-from lorafair.engines.contract import WORD_TOKENS, Engine, EngineSettings, cut, distinct_words
+from lorafair.engines.contract import CheckpointRefused, Engine, EngineSettings, by_checkpoint
+from lorafair.engines.hf_adapter import count_virtual, extra_arguments, mixes_rows, put_on, take_off
 from lorafair.engines.hf_generate import generate_batch
+from lorafair.engines.word import WORD_TOKENS, cut, distinct_words
 from lorafair.errors import LorafairError
 from lorafair.responses.request import Request
 
@@ -32,6 +35,7 @@ class HfEngine(Engine):
             raise LorafairError(f"--device {settings.device}: {error}. Leave it out, or name cpu.") from error
         self.batch_size = settings.batch_size or BATCH
         self._base: Any = None
+        self._has_loaded = False
 
     # -- loading -------------------------------------------------------------------------------------------------
 
@@ -39,6 +43,9 @@ class HfEngine(Engine):
         import torch
         from transformers import AutoModelForCausalLM, GenerationConfig
 
+        if self._has_loaded:
+            gc.collect()  # PEFT models hold themselves: without this, the last one stays beside the next
+        self._has_loaded = True
         try:
             model = AutoModelForCausalLM.from_pretrained(
                 checkpoint.path,
@@ -48,9 +55,12 @@ class HfEngine(Engine):
                 **self.settings.extra,
             )
         except (ValueError, OSError, RuntimeError, KeyError, TypeError) as error:
-            raise LorafairError(
+            why = (
                 f"transformers cannot load {checkpoint.label} ({checkpoint.path}): {error}\n"
                 "Give a causal language model in safetensors."
+            )
+            raise (
+                LorafairError(why) if checkpoint.kind == "base" else CheckpointRefused(checkpoint.label, why)
             ) from error
         model.generation_config = GenerationConfig()  # no sampling defaults of the folder's: only what was asked for
         return model.to(self._place).eval()
@@ -64,30 +74,19 @@ class HfEngine(Engine):
             self._base = self._load(self.base)
         if checkpoint.kind == "base":
             return self._base
-        from peft import PeftModel
-
+        base, self._base = self._base, None  # until it is taken off again
         try:
-            model = PeftModel.from_pretrained(self._base, str(checkpoint.path))
-        except (ValueError, OSError, RuntimeError, KeyError, TypeError, AttributeError) as error:
-            self._base = None
-            raise LorafairError(
+            return put_on(base, checkpoint)
+        except (ValueError, OSError, RuntimeError, KeyError, TypeError, AttributeError, ImportError) as error:
+            raise CheckpointRefused(
+                checkpoint.label,
                 f"PEFT cannot put {checkpoint.label} ({checkpoint.path}) on {self.base.name}: {error}\n"
-                "Train it again on this base, or give the base that it was trained on."
+                "Train it again on this base, or give the base that it was trained on.",
             ) from error
-        return model.eval()
 
     def _release(self, checkpoint: Checkpoint, model: Any) -> None:
-        if checkpoint.kind != "adapter":
-            return
-        if leaves_traces(checkpoint.config):
-            self._base = None
-            return
-        if hasattr(model.base_model, "unload"):
-            self._base = model.unload()
-        else:
-            self._base = model.get_base_model()
-        if hasattr(self._base, "peft_config"):
-            del self._base.peft_config
+        if checkpoint.kind == "adapter":
+            self._base = take_off(model, checkpoint)
 
     def close(self) -> None:
         """Free the models."""
@@ -97,38 +96,44 @@ class HfEngine(Engine):
 
     def ask(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Any]]:
         """Answer requests, one checkpoint after another (see :meth:`Engine.ask`)."""
-        by_checkpoint: dict[str, list[Request]] = defaultdict(list)
-        for request in requests:
-            by_checkpoint[request.checkpoint].append(request)
-        order = {"base": 0, "adapter": 1, "full": 2}
-        for label in sorted(by_checkpoint, key=lambda name: order[self.checkpoints[name].kind]):
-            checkpoint = self.checkpoints[label]
+        for checkpoint, asked in by_checkpoint(requests, self.checkpoints):
             model = self._serve(checkpoint)
             try:
-                yield from self._ask_model(model, by_checkpoint[label])
+                yield from self._ask_model(model, asked)
             finally:
                 self._release(checkpoint, model)
+                del model  # so that the next one is not loaded beside it
+
+    @classmethod
+    def with_neighbours(
+        cls, requests: Sequence[Request], missing: Sequence[Request], settings: EngineSettings
+    ) -> list[Request]:
+        """Whole batches: every batch of all requests that holds a missing one."""
+        wanted = {request.key for request in missing}
+        by_label: dict[str, list[Request]] = defaultdict(list)
+        for request in requests:
+            by_label[request.checkpoint].append(request)
+        size = settings.batch_size or BATCH
+        batches = [batch for asked in by_label.values() for batch in cut_batches(asked, size)]
+        return [r for batch in batches if any(one.key in wanted for one in batch) for r in batch]
+
+    def _rows(self, model: Any) -> int:
+        return 1 if mixes_rows(model) else self.batch_size
 
     def _ask_model(self, model: Any, requests: list[Request]) -> Iterator[tuple[Request, Any]]:
-        groups: dict[str, list[Request]] = defaultdict(list)
-        for request in requests:
-            settings = repr(request.arguments[1]) if request.kind in ("generate_until", "next_words") else ""
-            groups[f"{request.kind} {settings}"].append(request)
-        for group in groups.values():
-            group.sort(key=lambda r: (-len(str(r.arguments[0])), str(r.arguments)))
-            answer: Any = {
-                "generate_until": self._generate,
-                "loglikelihood": self._loglikelihood,
-                "loglikelihood_rolling": self._rolling,
-                "next_words": self._next_words,
-            }[group[0].kind]
-            for start in range(0, len(group), self.batch_size):
-                batch = group[start : start + self.batch_size]
-                yield from zip(batch, answer(model, batch), strict=True)
+        answer: Any = {
+            "generate_until": self._generate,
+            "loglikelihood": self._loglikelihood,
+            "loglikelihood_rolling": self._rolling,
+            "next_words": self._next_words,
+        }
+        for batch in cut_batches(requests, self._rows(model)):
+            yield from zip(batch, answer[batch[0].kind](model, batch), strict=True)
 
     def _context_length(self, model: Any) -> int:
         config = model.config
-        return int(getattr(config, "max_position_embeddings", 0) or getattr(config, "n_positions", 0) or 2048)
+        length = int(getattr(config, "max_position_embeddings", 0) or getattr(config, "n_positions", 0) or 2048)
+        return length - count_virtual(model)
 
     def _generate(self, model: Any, batch: list[Request]) -> list[str]:
         settings, until, tokens = self.generation_settings(batch[0].arguments[1])
@@ -145,8 +150,9 @@ class HfEngine(Engine):
         answers = []
         for request in batch:
             windows = self.rolling_windows(request.arguments[0], self._context_length(model))
-            parts = range(0, len(windows), self.batch_size)
-            scored = [a for i in parts for a in self._score(model, windows[i : i + self.batch_size])]
+            rows = self._rows(model)
+            parts = range(0, len(windows), rows)
+            scored = [a for i in parts for a in self._score(model, windows[i : i + rows])]
             answers.append(sum(nats for nats, _ in scored))
         return answers
 
@@ -161,7 +167,7 @@ class HfEngine(Engine):
         ids = torch.tensor([row + [pad] * (width - len(row)) for row in rows], device=self._place)
         mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=self._place)
         with torch.inference_mode():
-            logits = model(input_ids=ids, attention_mask=mask).logits
+            logits = model(input_ids=ids, attention_mask=mask, **extra_arguments(model, len(rows))).logits
         logits = logits[:, logits.shape[1] - width :]
         answers = []
         for i, (row, (_, continuation)) in enumerate(zip(rows, pairs, strict=True)):
@@ -181,11 +187,13 @@ class HfEngine(Engine):
             ids = self.tok_encode(request.arguments[0])
             k = request.arguments[1]["k"]
             with torch.inference_mode():
-                logits = model(input_ids=torch.tensor([ids], device=self._place)).logits[0, -1]
+                tensor = torch.tensor([ids], device=self._place)
+                logits = model(input_ids=tensor, **extra_arguments(model, 1)).logits[0, -1]
             tokens = self.drop_special(logits.topk(min(64, 2 * k + 10)).indices.tolist())
             texts = []
-            for start in range(0, len(tokens), self.batch_size):
-                part = tokens[start : start + self.batch_size]
+            rows = self._rows(model)
+            for start in range(0, len(tokens), rows):
+                part = tokens[start : start + rows]
                 prompts = [[*ids, token] for token in part]
                 greedy = {"do_sample": False, "temperature": 0.0}
                 ends = generate_batch(
@@ -196,10 +204,11 @@ class HfEngine(Engine):
         return answers
 
 
-def leaves_traces(config: dict[str, Any]) -> bool:
-    """Whether PEFT changes the base's own weights when it loads such an adapter: taking it off is then not enough.
-
-    Trained biases replace the base's; PiSSA, OLoRA, CorDA and LoftQ take the adapter's start out of the base's weights.
-    """
-    start = config.get("init_lora_weights")
-    return config.get("bias", "none") != "none" or (isinstance(start, str) and start.lower() != "gaussian")
+def cut_batches(requests: Sequence[Request], size: int) -> list[list[Request]]:
+    """Requests to one checkpoint in batches of at most ``size``: of one kind and its settings, long ones first."""
+    groups: dict[str, list[Request]] = defaultdict(list)
+    for request in requests:
+        settings = repr(request.arguments[1]) if request.kind in ("generate_until", "next_words") else ""
+        groups[f"{request.kind} {settings}"].append(request)
+    ordered = [sorted(g, key=lambda r: (-len(str(r.arguments[0])), str(r.arguments), r.key)) for g in groups.values()]
+    return [group[start : start + size] for group in ordered for start in range(0, len(group), size)]

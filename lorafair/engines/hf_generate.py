@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lorafair.engines.hf_adapter import extra_arguments, is_prompt
 from lorafair.errors import LorafairError
 
 KNOWN = {"do_sample", "temperature", "top_p", "top_k", "min_p", "repetition_penalty"}
@@ -44,6 +45,8 @@ def generate_batch(
             f"The hf engine does not know the generation setting {', '.join(unknown)}. "
             f"Known: {', '.join(sorted(KNOWN))}."
         )
+    if is_prompt(model) and len({len(prompt) for prompt in prompts}) > 1:
+        return _generate_by_length(model, tokenizer, prompts, seeds, settings, until, tokens, end_ids)
     width = max(len(prompt) for prompt in prompts)
     pad = tokenizer.pad_token_id
     device = next(model.parameters()).device
@@ -66,8 +69,25 @@ def generate_batch(
             generation_config=config,
             logits_processor=processors,
             stopping_criteria=stop_sequences_criteria(tokenizer, [u for u in until if u], width, len(prompts)),
+            **extra_arguments(model, len(prompts)),
         )
     return [tokenizer.decode(row[width:], skip_special_tokens=False) for row in output]
+
+
+def _generate_by_length(
+    model: Any, tokenizer: Any, prompts: list[list[int]], seeds: list[int], *settings: Any
+) -> list[str]:
+    """As :func:`generate_batch`, prompts of one length together: PEFT puts its virtual tokens before the padding.
+
+    Padded, a shorter prompt would stand further from them than in training, and be answered otherwise.
+    """
+    texts = [""] * len(prompts)
+    for length in {len(prompt) for prompt in prompts}:
+        places = [i for i, prompt in enumerate(prompts) if len(prompt) == length]
+        part = [prompts[i] for i in places], [seeds[i] for i in places]
+        for i, text in zip(places, generate_batch(model, tokenizer, *part, *settings), strict=True):
+            texts[i] = text
+    return texts
 
 
 def _warpers(settings: dict[str, Any]) -> list[Any]:

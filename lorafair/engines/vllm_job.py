@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
+from lorafair.checkpoint import Checkpoint
 from lorafair.errors import LorafairError
 from lorafair.responses.request import Request
 
+MIXED = 8
+KEPT = 4
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 
 
@@ -23,6 +27,43 @@ class Job:
 def lora_rank(rank: int) -> int:
     """The smallest ``max_lora_rank`` that vLLM accepts and that holds ``rank``."""
     return next(allowed for allowed in RANKS if allowed >= rank)
+
+
+def lora_arguments(adapters: Sequence[Checkpoint], cpu: bool) -> dict[str, Any]:
+    """vLLM's arguments for serving these adapters: the rank and the modules read from them, slots by platform.
+
+    On a CPU one adapter is active at a time and few are kept in memory, which then does not grow with their number.
+    """
+    if not adapters:
+        return {}
+    slots = 1 if cpu else min(len(adapters), MIXED)
+    return {
+        "enable_lora": True,
+        "max_lora_rank": lora_rank(max(c.rank or 1 for c in adapters)),
+        "max_loras": slots,
+        "max_cpu_loras": max(slots, min(len(adapters), KEPT)),
+        "lora_target_modules": sorted({target for c in adapters for target in c.targets}),
+    }
+
+
+def schedule(
+    asked: Sequence[tuple[Checkpoint, list[Request]]], cpu: bool
+) -> list[list[tuple[Checkpoint, list[Request]]]]:
+    """Which checkpoints are asked together, in their order: base and adapters mixed on a GPU, each alone on a CPU.
+
+    On a CPU one batch of several adapters is not faster than one after another; ``LORAFAIR_SCHEDULE`` (``mixed`` or
+    ``sequential``) decides otherwise.  Full models are always alone: the engine holds one set of weights.
+    """
+    mixed = os.environ.get("LORAFAIR_SCHEDULE", "sequential" if cpu else "mixed") == "mixed"
+    together: list[list[tuple[Checkpoint, list[Request]]]] = []
+    for checkpoint, requests in asked:
+        last = together[-1] if together else []
+        adapters = sum(c.kind == "adapter" for c, _ in last)
+        if mixed and last and checkpoint.kind == "adapter" and last[0][0].kind != "full" and adapters < MIXED:
+            last.append((checkpoint, requests))
+        else:
+            together.append([(checkpoint, requests)])
+    return together
 
 
 def read_logprobs(output: Any, ids: list[int], start: int) -> list[Any]:

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from lorafair.checkpoint import Checkpoint
-from lorafair.errors import LorafairError
+from lorafair.engines.contract import CheckpointRefused
+
+RELOADS_RIGHTLY = ("0.32.0",)
+"""Versions of vLLM whose reloading on CPU was held to a fresh engine; elsewhere only a verified audit relies on it."""
 
 
 class Weights:
@@ -25,7 +28,7 @@ class Weights:
         """Make the engine answer with the full weights of ``checkpoint``; nothing is done where it holds them.
 
         Raises:
-            LorafairError: if vLLM refuses the weights.
+            CheckpointRefused: if vLLM refuses the weights.
         """
         if checkpoint.hash == self._loaded:
             return
@@ -35,14 +38,10 @@ class Weights:
             if self._cpu:
                 self._llm.collective_rpc(_repack_head)
         except Exception as error:  # vLLM raises many kinds; each means that these weights cannot be served here
-            raise LorafairError(
-                f"vLLM cannot load the weights of {checkpoint.label} ({checkpoint.path}): {error}\n"
-                "Use --engine hf for it."
-            ) from error
+            first = (str(error) or type(error).__name__).splitlines()[0]
+            raise CheckpointRefused(checkpoint.label, f"vLLM cannot load {checkpoint.path}: {first}") from error
         if not self._llm.llm_engine.reset_prefix_cache():
-            raise LorafairError(
-                "vLLM did not empty its prefix cache after new weights. Use --engine hf for full models."
-            )
+            raise CheckpointRefused(checkpoint.label, "vLLM did not empty its prefix cache after new weights")
         self._loaded = checkpoint.hash
 
 

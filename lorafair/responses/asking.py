@@ -5,70 +5,78 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
 
-from lorafair.errors import LorafairError
 from lorafair.responses.request import Request
 from lorafair.responses.store import ResponseStore
 
+if TYPE_CHECKING:
+    from lorafair.serving.supervision import Supervisor
+
 
 def ask_missing(
-    start_engine: Callable[[], Any],
+    supervisor: Supervisor,
     requests: Sequence[Request],
     store: ResponseStore,
     content: Mapping[str, str],
     answers: dict[str, dict[str, Any]],
+    show: bool = True,
+    finish: Callable[[str], None] = lambda label: None,
 ) -> int:
-    """Ask what is missing, with a progress bar per checkpoint; the engine is started only if anything is.
+    """Ask what is missing; the engine is started only if anything is.
 
     Args:
-        start_engine: makes the engine.
+        supervisor: asks the engine; a checkpoint whose log-probabilities are no numbers is added to its ``failed``.
         requests: everything that the run needs of this engine.
         content: checkpoint label to content hash, under which its answers are stored.
         answers: checkpoint label to ``{key: answer}``, filled in place.
+        show: whether to show progress.
+        finish: is told each checkpoint whose requests are all answered, as soon as they are.
 
     Returns:
-        How many requests were asked.
+        How many requests were answered.
 
     Raises:
-        LorafairError: from the engine or the store, and where a log-probability is not a number; what was answered
-            before stays stored.
+        LorafairError: from the engine or the store; what was answered before stays stored.
     """
-    missing = [r for r in requests if r.key not in answers[r.checkpoint]]
+    missing = supervisor.complete(requests, [r for r in requests if r.key not in answers[r.checkpoint]])
+    left = Counter(r.checkpoint for r in missing)
+    for label in dict.fromkeys(r.checkpoint for r in requests):
+        if not left[label]:
+            finish(label)
     if not missing:
         return 0
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from lorafair.responses.progress import AskingProgress
 
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-    engine = start_engine()
-    try:
-        with Progress(*columns) as progress:
-            wanted = Counter(r.checkpoint for r in requests)
-            left = Counter(r.checkpoint for r in missing)
-            bars = {
-                label: progress.add_task(f"asking {label}", total=wanted[label], completed=wanted[label] - count)
-                for label, count in left.items()
-            }
-            for request, answer in engine.ask(missing):
-                check_answer(request, answer)
-                store.write(content[request.checkpoint], request, answer)
-                answers[request.checkpoint][request.key] = answer
-                progress.advance(bars[request.checkpoint])
-    finally:
-        engine.close()
-    return len(missing)
+    asked = 0
+    with AskingProgress(requests, missing) if show else nullcontext() as progress:
+        for request, answer in supervisor.ask(missing):
+            label = request.checkpoint
+            if (fault := find_fault(request, answer)) is not None:
+                supervisor.fail(label, fault)
+            if label in supervisor.failed:
+                if progress is not None:
+                    progress.drop(label)
+                continue
+            if request.key not in answers[label]:
+                store.write(content[label], request, answer)
+                answers[label][request.key] = answer
+            asked += 1
+            left[label] -= 1
+            if progress is not None:
+                progress.advance(request)
+            if not left[label]:
+                finish(label)
+    return asked
 
 
-def check_answer(request: Request, answer: Any) -> None:
-    """Refuse log-probabilities that are no numbers.
-
-    Raises:
-        LorafairError: naming the checkpoint.
-    """
+def find_fault(request: Request, answer: Any) -> str | None:
+    """Why an answer cannot be used (a log-probability that is not a number), or None."""
     nats = answer[0] if request.kind == "loglikelihood" else answer
     if request.kind.startswith("loglikelihood") and math.isnan(nats):
-        raise LorafairError(
-            f"{request.checkpoint} answers with log-probabilities that are not numbers (NaN): its weights are broken, "
-            "or overflow in this dtype. Try --dtype float32; if it stays, leave it out or train it again. Nothing of "
-            "it became a result; the answers of the others are stored."
+        return (
+            "it answers with log-probabilities that are not numbers (NaN): its weights are broken, or overflow in this "
+            "dtype. Try --dtype float32; if it stays, leave it out or train it again"
         )
+    return None

@@ -7,7 +7,7 @@ from typing import Any
 
 from lm_eval.api.model import LM
 
-from lorafair.engines.contract import apply_chat_template
+from lorafair.engines.tokenizer import apply_chat_template
 from lorafair.responses.request import plan_requests
 
 

@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -16,6 +17,8 @@ from typing import Any, TextIO
 from lorafair.errors import LorafairError
 from lorafair.records import SCHEMA
 from lorafair.responses.request import Request
+
+SYNC_SECONDS = 1.0
 
 
 class ResponseStore:
@@ -32,6 +35,7 @@ class ResponseStore:
         self.damaged = 0
         self._files: dict[str, TextIO] = {}
         self._lock: TextIO | None = None
+        self._synced = 0.0
 
     def __enter__(self) -> ResponseStore:
         try:
@@ -52,6 +56,7 @@ class ResponseStore:
     ) -> None:
         for file in self._files.values():
             try:
+                os.fsync(file.fileno())
                 file.close()
             except OSError:
                 if error is None:
@@ -59,6 +64,10 @@ class ResponseStore:
         self._files.clear()
         if self._lock is not None:
             self._lock.close()
+
+    def knows(self, content: str) -> bool:
+        """Whether anything is stored for the checkpoint with content hash ``content``."""
+        return self._path(content).exists()
 
     def read(self, content: str) -> dict[str, Any]:
         """All whole answers for the checkpoint with content hash ``content``: ``{key: answer}``.
@@ -105,11 +114,19 @@ class ResponseStore:
             file = self._files.get(content) or self._open(content)
             file.write(json.dumps(record, ensure_ascii=True) + "\n")
             file.flush()
+            self._sync()
         except OSError as error:
             raise LorafairError(
                 f"The response store {self.folder} cannot be written: {error.strerror}. Answers up to here are kept: "
                 "free some space and run the same command again to go on."
             ) from error
+
+    def _sync(self) -> None:
+        """Once a second, have the disk itself hold what was written, so that a machine that stops loses no more."""
+        if time.monotonic() - self._synced >= SYNC_SECONDS:
+            for file in self._files.values():
+                os.fsync(file.fileno())
+            self._synced = time.monotonic()
 
     def _open(self, content: str) -> TextIO:
         path = self._path(content)

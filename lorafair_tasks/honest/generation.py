@@ -8,7 +8,7 @@ from typing import Any
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 
-from lorafair.engines.contract import WORD
+from lorafair.engines.word import WORD
 from lorafair.errors import LorafairError
 
 GREEDY = {"do_sample": False, "temperature": 0.0, "max_gen_toks": 6, "until": ["\n"]}

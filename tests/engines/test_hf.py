@@ -110,7 +110,7 @@ def test_sampling_follows_the_softmax(served):
 
 
 def test_next_words_are_distinct_and_begin_with_the_greedy_one(served):
-    from lorafair.engines.contract import first_word
+    from lorafair.engines.word import first_word
 
     words = ask_all(served, "tiny-r4", "next_words", [(p, {"k": 5}) for p in PROMPTS])
     greedy = ask_all(

@@ -1,0 +1,122 @@
+"""Asking an engine that may die: started again a bounded number of times, what kills it found by bisection."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from lorafair.engines.contract import CheckpointRefused
+from lorafair.errors import LorafairError
+from lorafair.responses.request import Request
+from lorafair.serving.session import EngineDied, Session
+
+STARTS = 40
+"""Starts of the engine in one audit, at most: two for an accident, and a bisection or two."""
+Complete = Callable[[Sequence[Request], Sequence[Request]], Sequence[Request]]
+
+
+def take_missing(requests: Sequence[Request], missing: Sequence[Request]) -> Sequence[Request]:
+    """Only what is missing."""
+    return missing
+
+
+class Supervisor:
+    """Answers requests through sessions that it opens, and opens again when they die.
+
+    ``failed`` names the checkpoints that cannot be finished, with the reason; their other answers are kept.
+
+    Args:
+        open_session: starts an engine.
+        say: takes one line for the user.
+        complete: from all requests and the missing ones, those to ask (see ``Engine.with_neighbours``).
+    """
+
+    def __init__(
+        self, open_session: Callable[[], Session], say: Callable[[str], None], complete: Complete = take_missing
+    ) -> None:
+        self._open, self._say, self.complete = open_session, say, complete
+        self._session: Session | None = None
+        self._starts = 0
+        self._suspects: set[str] = set()
+        self.failed: dict[str, str] = {}
+
+    def warm(self) -> None:
+        """Start the engine now, before there is anything to ask."""
+        if self._session is None:
+            self._session = self._open()
+            self._starts += 1
+
+    def close(self) -> None:
+        """Close the engine, if it runs."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def fail(self, label: str, why: str) -> None:
+        """Ask the checkpoint ``label`` nothing more."""
+        self.failed.setdefault(label, why)
+
+    def ask(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Any]]:
+        """Answer requests as the engine does, whatever happens to it.
+
+        A list that the engine dies on is asked once more (an accident); if it dies again the list is cut in halves, by
+        checkpoint first, down to the one request that kills it twice.  That request's checkpoint fails, and requests
+        with the same words to other checkpoints are asked alone, after the others.
+
+        Raises:
+            LorafairError: from the engine, where it says what the user can mend; after too many starts.
+        """
+        parts = deque([(list(requests), 0)])
+        while parts:
+            asked, deaths = parts.popleft()
+            asked = [r for r in asked if r.checkpoint not in self.failed]
+            if self._suspects and len(asked) > 1:
+                parts.extend(([r], 0) for r in asked if repr(r.arguments) in self._suspects)
+                asked = [r for r in asked if repr(r.arguments) not in self._suspects]
+            left = {r.key: r for r in asked}
+            if not left:
+                continue
+            try:
+                self.warm()
+                assert self._session is not None
+                for request, answer in self._session.ask(asked):
+                    del left[request.key]
+                    yield request, answer
+            except CheckpointRefused as refusal:
+                self.fail(refusal.label, str(refusal))
+                parts.appendleft((list(left.values()), deaths))
+            except EngineDied as death:
+                self.close()
+                rest = list(left.values())
+                if self._starts >= STARTS:
+                    raise LorafairError(
+                        f"The engine died {self._starts} times ({death}). What was answered is stored: mend the "
+                        "machine (memory?) or try --engine hf, and run the same command again."
+                    ) from death
+                if len(rest) == 1 and deaths:
+                    self._blame(rest[0], death)
+                elif deaths == 0:
+                    self._say(f"The engine died ({death}). It is started again; {len(rest)} requests are left.")
+                    parts.appendleft((rest, 1))
+                else:
+                    self._say(f"The engine died again ({death}). Looking for what kills it.")
+                    parts.extendleft((half, int(len(half) > 1)) for half in reversed(halve(rest)))
+
+    def _blame(self, request: Request, death: EngineDied) -> None:
+        self._suspects.add(repr(request.arguments))
+        self.fail(
+            request.checkpoint,
+            f"the engine dies on {request.task or 'a request'}"
+            f"{f', document {request.document}' if request.document >= 0 else ''}: {death}",
+        )
+
+
+def halve(requests: Sequence[Request]) -> list[list[Request]]:
+    """Requests in two halves: by checkpoint where there are several, else by number.  One request is left as it is."""
+    labels = list(dict.fromkeys(r.checkpoint for r in requests))
+    if len(labels) > 1:
+        first = set(labels[: len(labels) // 2])
+        return [[r for r in requests if r.checkpoint in first], [r for r in requests if r.checkpoint not in first]]
+    middle = (len(requests) + 1) // 2
+    return [half for half in (list(requests[:middle]), list(requests[middle:])) if half]
