@@ -8,6 +8,7 @@ MODEL := models/smollm2-135m
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Two cores: more threads than that only wait for each other.
 export TOKENIZERS_PARALLELISM := false
+export GOMP_SPINCOUNT ?= 1000
 export VLLM_ENABLE_V1_MULTIPROCESSING ?= 0
 
 .DEFAULT_GOAL := help

@@ -102,6 +102,9 @@ class Engine(TemplateLM):  # type: ignore[misc]
     def warm(self) -> None:
         """Import what starting takes, while the audit prepares its requests."""
 
+    def start(self) -> None:
+        """Get ready to answer for the base."""
+
     def close(self) -> None:
         """Give memory and processes back."""
 

@@ -65,6 +65,10 @@ class VllmEngine(Engine):
         import vllm.entrypoints.llm
         import vllm.v1.engine.llm_engine  # noqa: F401
 
+    def start(self) -> None:
+        """Start the engine on the base's weights."""
+        self._start(self.base)
+
     def _start(self, first: Checkpoint) -> Any:
         """The engine, started on the weights of the first checkpoint that is asked for (the base's for an adapter)."""
         if self._llm is not None:

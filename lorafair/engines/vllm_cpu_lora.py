@@ -75,12 +75,50 @@ def apply_dense_lora() -> bool:
     ) -> None:
         expand(x, w, y, per_token(index, lengths), offset, size, add_inputs)
 
+    wrapper = punica_cpu.PunicaWrapperCPU
     operations = (bgmv_shrink, sgmv_shrink, bgmv_expand, sgmv_expand, bgmv_expand_slice, sgmv_expand_slice)
     if not all(hasattr(punica_cpu, operation.__name__) for operation in operations):
         return False
     for operation in operations:
         setattr(punica_cpu, operation.__name__, operation)
+    update_metadata = wrapper.update_metadata
+
+    def update_and_sort(self: Any, *given: Any, **named: Any) -> None:
+        update_metadata(self, *given, **named)
+        self.runs = _runs(self.token_lora_indices)
+
+    def add_lora_linear(
+        self: Any, y: Any, x: Any, a: Any, b: Any, scale: float, sizes: Any, *, buffer: Any = None, **named: Any
+    ) -> None:
+        add_linear(y.view(-1, y.shape[-1]), x.view(-1, x.shape[-1]), a, b, scale, sizes, self.runs)
+
+    wrapper.update_metadata = update_and_sort
+    wrapper.add_lora_linear = add_lora_linear
     return True
+
+
+def add_linear(y: Any, x: Any, a: Any, b: Any, scale: float, sizes: Any, runs: list[tuple[int, Any]]) -> None:
+    """``y[t, slice i] += scale * x[t] @ A_i[adapter of t].T @ B_i[adapter of t].T``, as PEFT multiplies: in x's dtype.
+
+    Shapes: x (n, in), y (n, sum of sizes), ``a[i]`` (adapters, 1, r, in), ``b[i]`` (adapters, 1, sizes[i], r).
+
+    Args:
+        runs: (adapter number, its rows), -1 for rows without an adapter; a slice where all rows are one adapter's.
+    """
+    for number, rows in runs:
+        if number < 0:
+            continue
+        whole = isinstance(rows, slice)
+        part, offset = x if whole else x[rows], 0
+        for first, second, size in zip(a, b, sizes, strict=True):
+            low = part @ _weight(first, number).t()
+            if scale != 1:
+                low *= scale
+            if whole:
+                y[:, offset : offset + size].addmm_(low, _weight(second, number).t())
+            else:
+                y[rows, offset : offset + size] += low @ _weight(second, number).t()
+            offset += size
 
 
 def shrink(x: Any, weights: Any, out: Any, index: Any, scale: float) -> None:

@@ -99,7 +99,17 @@ class Audit:
             self.warm(group)
             prepared = self._prepared
             if plan.verify:
-                done = verify(group.engine, base, others, settings, identities, supervisor, self._store, self._say)
+                done = verify(
+                    group.engine,
+                    base,
+                    others,
+                    settings,
+                    identities,
+                    supervisor,
+                    self._store,
+                    self._say,
+                    not group.moved,
+                )
                 findings = done.findings
                 moved = self._sort(group, others, done.findings, done.failed)
                 if any(f.fault == "return" for f in findings.values()):

@@ -3,7 +3,8 @@
 Two rules, both on the same few prompts.  *Effect*: the checkpoint changes the log-probabilities of the base by at least
 ten times the engine's own repeat noise.  *Parity*: they are those of transformers + PEFT.  In float32 that means equal
 within 1e-3 nats per prompt.  In a narrower type two things are asked, each against what rounding itself costs
-(transformers in that type against transformers in float32, root mean square over prompts): the engine is at most
+(transformers in that type against transformers in float32, root mean square over prompts, of the base; where that is
+not enough, of the checkpoint itself): the engine is at most
 three times as far from float32, and no part of the checkpoint's effect is missing (the slope of the deviation on the
 effect is zero within six standard errors and a tenth).  Under normal rounding errors a right engine fails either with a
 probability of about 5 in 100,000 per checkpoint.
@@ -79,7 +80,7 @@ def judge_effect(
 def judge_parity(
     answers: Sequence[float],
     exact: Sequence[float],
-    rounded: Sequence[float] | None,
+    cost: float | None,
     exact_base: Sequence[float] | None,
 ) -> tuple[bool, float, float, float | None]:
     """Whether log-probabilities are those of transformers + PEFT.
@@ -87,17 +88,17 @@ def judge_parity(
     Args:
         answers: the engine's, n prompts, nats.
         exact: the reference's in float32.
-        rounded: the reference's in the engine's own type; None where that is float32.
+        cost: what rounding to the engine's type costs the reference (root mean square, nats); None for float32.
         exact_base: the reference's for the base in float32; None for the base itself.
 
     Returns:
         (holds, deviation, tolerance, share of the effect that is missing or None).  The deviation is the largest
         over the prompts in float32, the root mean square in a narrower type.
     """
-    if rounded is None:
+    if cost is None:
         deviation = max(abs(a - e) for a, e in zip(answers, exact, strict=True))
         return deviation <= TOLERANCE, deviation, TOLERANCE, None
-    deviation, cost = root_mean_square(answers, exact), root_mean_square(rounded, exact)
+    deviation = root_mean_square(answers, exact)
     tolerance = max(ROUNDING_FACTOR * cost, TOLERANCE)
     if exact_base is None:
         return deviation <= tolerance, deviation, tolerance, None

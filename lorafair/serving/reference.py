@@ -24,49 +24,45 @@ ROOM = 1.5
 def ask_reference(
     base: Checkpoint,
     checkpoints: Sequence[Checkpoint],
+    dtype: str,
     settings: EngineSettings,
     store: ResponseStore,
     say: Callable[[str], None],
-) -> tuple[dict[str, dict[str, list[float]]], dict[str, str]]:
+) -> tuple[dict[str, list[float]], dict[str, str]]:
     """The reference's log-probabilities of the verification prompts.
 
     Args:
         checkpoints: whom to ask, the base included.
-        settings: the served engine's: its dtype is asked beside float32.
+        dtype: the type that the reference computes in.
+        settings: the served engine's.
         store: answers are kept under the content of base and checkpoint, so each is computed once.
 
     Returns:
-        (dtype to label to 16 log-probabilities in nats, label to why it could not be asked).
+        (label to 16 log-probabilities in nats, label to why it could not be asked).
     """
-    found: dict[str, dict[str, list[float]]] = {}
-    failed: dict[str, str] = {}
-    for dtype in dict.fromkeys(["float32", settings.dtype]):
-        own = replace(settings, dtype=dtype, device=choose_device(base), extra={}, batch_size=None)
-        identity = HfEngine.identify(own)
-        planned = {
-            c.label: plan_verification(c.label, identity | {"base": base.hash, "checkpoint": c.hash}, settings.seed)[0]
-            for c in checkpoints
-        }
-        answers: dict[str, dict[str, Any]] = {c.label: store.read(c.hash) for c in checkpoints}
-        others = [c for c in checkpoints if c.kind != "base"]
-        reference = Supervisor(partial(LocalSession, HfEngine, base, others, own), say)
-        try:
-            requests = [r for c in checkpoints for r in planned[c.label]]
-            ask_missing(reference, requests, store, {c.label: c.hash for c in checkpoints}, answers, show=False)
-        finally:
-            reference.close()
-        failed |= reference.failed
-        found[dtype] = {
-            c.label: read_answers(planned[c.label], answers[c.label]) for c in checkpoints if c.label not in failed
-        }
-    return found, failed
+    own = replace(settings, dtype=dtype, device=choose_device(base), extra={}, batch_size=None)
+    identity = HfEngine.identify(own)
+    planned = {
+        c.label: plan_verification(c.label, identity | {"base": base.hash, "checkpoint": c.hash}, settings.seed)[0]
+        for c in checkpoints
+    }
+    answers: dict[str, dict[str, Any]] = {c.label: store.read(c.hash) for c in checkpoints}
+    others = [c for c in checkpoints if c.kind != "base"]
+    reference = Supervisor(partial(LocalSession, HfEngine, base, others, own), say)
+    try:
+        requests = [r for c in checkpoints for r in planned[c.label]]
+        ask_missing(reference, requests, store, {c.label: c.hash for c in checkpoints}, answers, show=False)
+    finally:
+        reference.close()
+    asked = [c.label for c in checkpoints if c.label not in reference.failed]
+    return {label: read_answers(planned[label], answers[label]) for label in asked}, reference.failed
 
 
-def lacks_room(base: Checkpoint) -> str | None:
-    """Why the reference cannot run here (its float32 weights do not fit), or None."""
+def lacks_room(base: Checkpoint, beside: bool = False) -> str | None:
+    """Why the reference cannot run here (its float32 weights do not fit, or not ``beside`` the engine), or None."""
     import psutil
 
-    need, free = ROOM * float32_size(base), psutil.virtual_memory().available
+    need, free = (3 if beside else 1) * ROOM * float32_size(base), psutil.virtual_memory().available
     if choose_device(base) == "cpu" and need > free:
         return f"transformers in float32 needs {need / 2**30:.0f} GiB and {free / 2**30:.0f} GiB are free"
     return None

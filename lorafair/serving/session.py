@@ -30,6 +30,9 @@ class EngineDied(Exception):
 class Session(Protocol):
     """An engine that was started, or starts with its first request."""
 
+    def start(self) -> None:
+        """Begin to start the engine on the base; returns at once."""
+
     def ask(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Any]]:
         """Answers as they finish (see ``Engine.ask``); raises EngineDied, CheckpointRefused or LorafairError."""
 
@@ -45,6 +48,9 @@ class LocalSession:
     ) -> None:
         self._make: Callable[[], Any] = partial(engine_class, base, checkpoints, settings)
         self._engine: Any = None
+
+    def start(self) -> None:
+        """Nothing: it starts with its first request."""
 
     def ask(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Any]]:
         """Answers as they finish; an exception of the engine that is none of ours counts as its death."""
@@ -85,6 +91,10 @@ class ProcessSession:
         )
         theirs.close()
         self._send(("serve", engine, base, list(checkpoints), settings))
+
+    def start(self) -> None:
+        """Let the child start its engine; what goes wrong shows when it is asked."""
+        self._send(("start",))
 
     @property
     def pid(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from lorafair.engines.contract import CheckpointRefused
@@ -46,6 +47,18 @@ class Supervisor:
         if self._session is None:
             self._session = self._open()
             self._starts += 1
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a session is open."""
+        return self._session is not None
+
+    def start(self) -> None:
+        """Let the engine start on the base, while this process does something else."""
+        with suppress(EngineDied):
+            self.warm()
+            assert self._session is not None
+            self._session.start()
 
     def close(self) -> None:
         """Close the engine, if it runs."""

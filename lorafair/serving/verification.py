@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from lorafair.checkpoint import Checkpoint
@@ -20,7 +21,7 @@ from lorafair.serving.judgement import (
     root_mean_square,
 )
 from lorafair.serving.prompt import REPEATS, plan_verification, read_answers
-from lorafair.serving.reference import ask_reference, lacks_room
+from lorafair.serving.reference import ask_reference, choose_device, lacks_room
 from lorafair.serving.supervision import Supervisor
 
 RETURN_TOLERANCE = 1e-4
@@ -44,6 +45,7 @@ def verify(
     supervisor: Supervisor,
     store: ResponseStore,
     say: Callable[[str], None],
+    early: bool = True,
 ) -> Verification:
     """Ask the engine and the reference the verification prompts, where they are not stored yet, and judge.
 
@@ -51,6 +53,7 @@ def verify(
         engine: name of the served engine.
         checkpoints: those that the engine serves, without the base.
         identities: label to what its requests' keys hold (the base's among them).
+        early: the engine may start on the base while the reference computes, where both fit into memory.
 
     Returns:
         What was found; nothing is raised for a checkpoint that fails.
@@ -58,10 +61,15 @@ def verify(
     everyone = [base, *checkpoints]
     content = {c.label: c.hash for c in everyone}
     done = Verification()
-    reference: dict[str, dict[str, list[float]]] = {}
+    exact: dict[str, list[float]] = {}
+    rounded: dict[str, list[float]] = {}
+    ask = partial(ask_reference, base, settings=settings, store=store, say=say)
     if engine != REFERENCE:
         if (short := lacks_room(base)) is None:
-            reference, done.failed = ask_reference(base, everyone, settings, store, say)
+            if early and supervisor.is_open and choose_device(base) == "cpu" and lacks_room(base, beside=True) is None:
+                supervisor.start()
+            exact, done.failed = ask(everyone, "float32")
+            rounded, _ = ask([base], settings.dtype)
         else:
             say(f"Parity is not checked: {short}.")
     asked = [c for c in everyone if c.label not in done.failed]
@@ -77,9 +85,16 @@ def verify(
         return done
     base_answers = [read_answers(repeat, answers[base.label]) for repeat in planned[base.label]]
     for checkpoint in asked:
-        if checkpoint.label not in done.failed:
-            own = read_answers(planned[checkpoint.label][0], answers[checkpoint.label])
-            done.findings[checkpoint.label] = _judge(engine, checkpoint, settings.dtype, own, base_answers, reference)
+        if checkpoint.label in done.failed:
+            continue
+        own = read_answers(planned[checkpoint.label][0], answers[checkpoint.label])
+        judge = partial(_judge, engine, checkpoint, settings.dtype, own, base_answers, exact)
+        finding = judge(rounded.get("base"), exact.get("base"))
+        if finding.fault == "parity" and settings.dtype != "float32" and checkpoint.kind != "base":
+            # Rounding costs this checkpoint more than the base, perhaps: its own cost decides.
+            (rounding, _), label = ask([checkpoint], settings.dtype), checkpoint.label
+            finding = judge(rounding[label], exact[label]) if label in rounding else finding
+        done.findings[checkpoint.label] = finding
     return done
 
 
@@ -89,7 +104,9 @@ def _judge(
     dtype: str,
     answers: list[float],
     base: list[list[float]],
-    reference: dict[str, dict[str, list[float]]],
+    exact: dict[str, list[float]],
+    rounded: list[float] | None,
+    unrounded: list[float] | None,
 ) -> Finding:
     facts: dict[str, Any] = {"label": checkpoint.label, "engine": engine, "dtype": dtype}
     fault: Fault | None = None
@@ -97,11 +114,12 @@ def _judge(
     if not is_base:
         holds, facts["effect"], facts["noise"] = judge_effect(answers, base[0], base[1])
         fault = None if holds else "effect"
-    if reference:
-        exact = reference["float32"]
-        rounded = None if dtype == "float32" else reference[dtype][checkpoint.label]
+    if exact:
+        cost = None
+        if dtype != "float32" and rounded is not None and unrounded is not None:
+            cost = root_mean_square(rounded, unrounded)
         holds, facts["deviation"], facts["tolerance"], facts["missing"] = judge_parity(
-            answers, exact[checkpoint.label], rounded, None if is_base else exact["base"]
+            answers, exact[checkpoint.label], cost, None if is_base else exact["base"]
         )
         fault = fault if holds else "parity"
     if is_base and fault is None:

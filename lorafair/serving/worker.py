@@ -25,7 +25,7 @@ def watch_parent(parent: int) -> None:
 def serve(pipe: Connection) -> None:
     """Make the engine that the first message names, then answer each list of requests until the pipe closes.
 
-    Messages in: ``("serve", engine, base, checkpoints, settings)``, ``("ask", requests)``.  Messages out:
+    Messages in: ``("serve", engine, base, checkpoints, settings)``, ``("start",)``, ``("ask", requests)``.  Out:
     ``("answer", key, answer)``, ``("done",)``, ``("refused", label, why)``, ``("fault", message)`` for what the user
     can mend, ``("died", message)`` when the engine cannot go on.
     """
@@ -42,6 +42,9 @@ def serve(pipe: Connection) -> None:
                     name, base, checkpoints, settings = facts
                     engine = load_engine(name)(base, checkpoints, settings)
                     engine.warm()
+                    continue
+                if kind == "start":
+                    engine.start()
                     continue
                 for request, answer in engine.ask(facts[0]):
                     pipe.send(("answer", request.key, answer))

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lorafair.engines.vllm_cpu_lora import expand, shrink
+from lorafair.engines.vllm_cpu_lora import _runs, add_linear, expand, shrink
 
 
 @settings(deadline=None, max_examples=60)
@@ -57,3 +57,19 @@ def test_bfloat16_products_are_as_near_to_float64_as_a_plain_product():
     out = torch.zeros(64, 8)
     shrink(x, a, out, torch.zeros(64, dtype=torch.long), 1.0)
     assert (out.double() - x.double() @ a[0].double().t()).abs().max() == pytest.approx(0, abs=1e-3)
+
+
+@settings(deadline=None, max_examples=60)
+@given(index=st.lists(st.integers(-1, 2), min_size=1, max_size=12), scale=st.sampled_from([1.0, 0.5]))
+def test_a_linear_layer_adds_both_products_to_each_of_its_slices(index, scale):
+    torch.manual_seed(len(index))
+    sizes, rank, n = (5, 2, 3), 4, len(index)
+    a = tuple(torch.randn(3, 1, rank, 6) for _ in sizes)
+    b = tuple(torch.randn(3, 1, size, rank) for size in sizes)
+    x, y = torch.randn(n, 6), torch.randn(n, sum(sizes))
+    before = y.clone()
+    add_linear(y, x, a, b, scale, sizes, _runs(torch.tensor(index)))
+    for row, number in enumerate(index):
+        added = [scale * x[row] @ f[number, 0].t() @ s[number, 0].t() for f, s in zip(a, b, strict=True)]
+        wanted = before[row] if number < 0 else before[row] + torch.cat(added)
+        assert torch.allclose(y[row], wanted, atol=1e-4)

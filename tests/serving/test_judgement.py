@@ -47,8 +47,8 @@ def test_float32_parity_is_the_largest_deviation_over_the_prompts():
 def test_rounding_noise_of_the_same_size_is_parity(seed, cost, effect):
     base, change = draw(seed, 20), draw(seed + 1, effect)
     exact = base + change
-    rounded, served = exact + draw(seed + 2, cost), exact + draw(seed + 3, cost)
-    assert judge_parity(served, exact, rounded, base)[0]
+    rounding = root_mean_square(draw(seed + 2, cost), np.zeros(N))
+    assert judge_parity(exact + draw(seed + 3, cost), exact, rounding, base)[0]
 
 
 @pytest.mark.parametrize("share", [0.5, 1.0, -1.0])
@@ -58,8 +58,9 @@ def test_a_missing_or_doubled_part_of_the_effect_is_found_under_rounding_noise(s
     for seed in range(100):
         base, change = draw(seed, 20), draw(seed + 1000, effect)
         exact = base + change
-        rounded, served = exact + draw(seed + 2000, 0.1), base + (1 - share) * change + draw(seed + 3000, 0.1)
-        holds, _, _, missing = judge_parity(served, exact, rounded, base)
+        rounding = root_mean_square(draw(seed + 2000, 0.1), np.zeros(N))
+        served = base + (1 - share) * change + draw(seed + 3000, 0.1)
+        holds, _, _, missing = judge_parity(served, exact, rounding, base)
         missed += holds
         assert missing == pytest.approx(share, abs=0.2)
     assert missed == 0
