@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -221,6 +221,18 @@ def by_checkpoint(
         grouped.setdefault(request.checkpoint, []).append(request)
     labels = sorted(grouped, key=lambda label: order[checkpoints[label].kind])
     return [(checkpoints[label], grouped[label]) for label in labels]
+
+
+def take_whole(
+    requests: Sequence[Request], missing: Sequence[Request], cut: Callable[[Sequence[Request]], list[list[Request]]]
+) -> list[Request]:
+    """Of all requests those in a batch that holds a missing one; ``cut`` makes the batches of one checkpoint."""
+    wanted = {request.key for request in missing}
+    by_label: dict[str, list[Request]] = {}
+    for request in requests:
+        by_label.setdefault(request.checkpoint, []).append(request)
+    batches = [batch for asked in by_label.values() for batch in cut(asked)]
+    return [r for batch in batches if any(one.key in wanted for one in batch) for r in batch]
 
 
 def find_version(distributions: Iterable[str]) -> str:

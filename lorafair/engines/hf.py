@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from lorafair.checkpoint import Checkpoint
-from lorafair.engines.contract import CheckpointRefused, Engine, EngineSettings, by_checkpoint
+from lorafair.engines.contract import CheckpointRefused, Engine, EngineSettings, by_checkpoint, take_whole
 from lorafair.engines.hf_adapter import count_virtual, extra_arguments, mixes_rows, put_on, take_off
 from lorafair.engines.hf_generate import generate_batch
 from lorafair.engines.word import WORD_TOKENS, cut, distinct_words
@@ -109,13 +110,7 @@ class HfEngine(Engine):
         cls, requests: Sequence[Request], missing: Sequence[Request], settings: EngineSettings
     ) -> list[Request]:
         """Whole batches: every batch of all requests that holds a missing one."""
-        wanted = {request.key for request in missing}
-        by_label: dict[str, list[Request]] = defaultdict(list)
-        for request in requests:
-            by_label[request.checkpoint].append(request)
-        size = settings.batch_size or BATCH
-        batches = [batch for asked in by_label.values() for batch in cut_batches(asked, size)]
-        return [r for batch in batches if any(one.key in wanted for one in batch) for r in batch]
+        return take_whole(requests, missing, partial(cut_batches, size=settings.batch_size or BATCH))
 
     def _rows(self, model: Any) -> int:
         return 1 if mixes_rows(model) else self.batch_size

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lorafair.checkpoint import Checkpoint
-from lorafair.engines.contract import CheckpointRefused, Engine, EngineSettings, by_checkpoint, find_version
+from lorafair.engines.contract import CheckpointRefused, Engine, EngineSettings, by_checkpoint, find_version, take_whole
 from lorafair.engines.vllm_cpu_lora import apply_dense_lora
 from lorafair.engines.vllm_fit import find_misfit
 from lorafair.engines.vllm_job import (
     Job,
     check_device,
+    cut_blocks,
+    is_cpu,
     lora_arguments,
     read_candidates,
     read_logprobs,
@@ -41,7 +43,6 @@ class VllmEngine(Engine):
         self._weights: Weights | None = None
         self._lora: dict[str, Any] = {}
         self._count = 0
-        self._cpu = False
 
     @classmethod
     def refuse(cls, base: Checkpoint, checkpoint: Checkpoint) -> str | None:
@@ -56,6 +57,17 @@ class VllmEngine(Engine):
         version = find_version(cls.distributions).split(" ")[-1].split("+")[0]
         tested = not torch.cuda.is_available() and version in RELOADS_RIGHTLY
         return checkpoint.kind == "full" and not tested
+
+    @classmethod
+    def with_neighbours(
+        cls, requests: Sequence[Request], missing: Sequence[Request], settings: EngineSettings
+    ) -> list[Request]:
+        """On a CPU whole blocks: every block of all requests to a checkpoint that holds a missing one."""
+        import torch
+
+        if torch.cuda.is_available():
+            return list(missing)
+        return take_whole(requests, missing, cut_blocks)
 
     # -- starting and swapping -----------------------------------------------------------------------------------
 
@@ -73,13 +85,11 @@ class VllmEngine(Engine):
         """The engine, started on the weights of the first checkpoint that is asked for (the base's for an adapter)."""
         if self._llm is not None:
             return self._llm
-        set_environment(self.settings.device)
+        cpu = is_cpu(self.settings.device)
         check_device(self.settings.device)
         from vllm import LLM
-        from vllm.platforms import current_platform
 
-        self._cpu = current_platform.is_cpu()
-        if self._cpu and self._adapters:
+        if cpu and self._adapters:
             apply_dense_lora()
         home = first if first.kind == "full" else self.base
         arguments: dict[str, Any] = {
@@ -89,10 +99,10 @@ class VllmEngine(Engine):
             "seed": self.settings.seed,
             "trust_remote_code": self.settings.trust_remote_code,
             "max_logprobs": 64,
-            "enforce_eager": self._cpu,
+            "enforce_eager": cpu,
             "disable_log_stats": True,
         }
-        arguments |= lora_arguments(self._adapters, self._cpu) | self.settings.extra
+        arguments |= lora_arguments(self._adapters, cpu) | self.settings.extra
         try:
             self._llm = LLM(**arguments)
         except (ValueError, RuntimeError, TypeError, OSError) as error:
@@ -100,7 +110,7 @@ class VllmEngine(Engine):
                 f"vLLM did not start on {home.name}: {error}\nMend the engine arguments (--engine-args), or use "
                 "--engine hf."
             ) from error
-        self._weights = Weights(self._llm, home, self._cpu)
+        self._weights = Weights(self._llm, home, cpu)
         return self._llm
 
     def _serve(self, checkpoint: Checkpoint) -> None:
@@ -132,21 +142,21 @@ class VllmEngine(Engine):
     # -- asking --------------------------------------------------------------------------------------------------
 
     def ask(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Any]]:
-        """Answer requests: on a CPU one checkpoint after another, on a GPU adapters mixed (see :func:`schedule`)."""
-        for together in schedule(by_checkpoint(requests, self.checkpoints), self._is_cpu()):
+        """Answer requests: on a CPU one checkpoint after another, on a GPU adapters mixed (see :func:`schedule`).
+
+        On a CPU they go in blocks that begin with an empty prefix cache: what is computed together decides the last
+        digits there, and a block that is asked again is the same block.
+        """
+        cpu = is_cpu(self.settings.device)
+        for together in schedule(by_checkpoint(requests, self.checkpoints), cpu):
             for checkpoint, _ in together:
                 self._serve(checkpoint)
             asked = [request for _, own in together for request in own]
-            yield from self._run([job for r in asked if r.kind != "next_words" for job in self._jobs(r)])
-            yield from self._next_words([r for r in asked if r.kind == "next_words"])
-
-    def _is_cpu(self) -> bool:
-        if self._llm is None:
-            set_environment(self.settings.device)
-            from vllm.platforms import current_platform
-
-            return bool(current_platform.is_cpu())
-        return self._cpu
+            for block in cut_blocks(asked) if cpu else [asked]:
+                if cpu:
+                    self._llm.llm_engine.reset_prefix_cache()
+                yield from self._run([job for r in block if r.kind != "next_words" for job in self._jobs(r)])
+                yield from self._next_words([r for r in block if r.kind == "next_words"])
 
     def _jobs(self, request: Request) -> list[Job]:
         from vllm import SamplingParams

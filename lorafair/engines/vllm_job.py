@@ -11,6 +11,7 @@ from lorafair.errors import LorafairError
 from lorafair.responses.request import Request
 
 MIXED = 8
+BLOCK = 256
 KEPT = 4
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 
@@ -66,6 +67,11 @@ def schedule(
     return together
 
 
+def cut_blocks(requests: Sequence[Request]) -> list[list[Request]]:
+    """Requests in blocks of at most ``BLOCK``, in their order."""
+    return [list(requests[start : start + BLOCK]) for start in range(0, len(requests), BLOCK)]
+
+
 def read_logprobs(output: Any, ids: list[int], start: int) -> list[Any]:
     """``[nats, is_greedy]`` of the tokens from ``start`` on, from vLLM's prompt_logprobs."""
     nats, greedy = 0.0, True
@@ -90,6 +96,14 @@ def set_environment(device: str | None) -> None:
     if device == "cpu" or not torch.cuda.is_available():
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")
+
+
+def is_cpu(device: str | None) -> bool:
+    """Whether the vLLM that is installed here runs on the CPU; sets its environment first."""
+    set_environment(device)
+    from vllm.platforms import current_platform
+
+    return bool(current_platform.is_cpu())
 
 
 def check_device(device: str | None) -> None:

@@ -40,7 +40,7 @@ def ask_missing(
     Raises:
         LorafairError: from the engine or the store; what was answered before stays stored.
     """
-    missing = supervisor.complete(requests, [r for r in requests if r.key not in answers[r.checkpoint]])
+    missing = [r for r in requests if r.key not in answers[r.checkpoint]]
     left = Counter(r.checkpoint for r in missing)
     for label in dict.fromkeys(r.checkpoint for r in requests):
         if not left[label]:
@@ -51,7 +51,7 @@ def ask_missing(
 
     asked = 0
     with AskingProgress(requests, missing) if show else nullcontext() as progress:
-        for request, answer in supervisor.ask(missing):
+        for request, answer in supervisor.ask(missing, requests):
             label = request.checkpoint
             if (fault := find_fault(request, answer)) is not None:
                 supervisor.fail(label, fault)
@@ -59,9 +59,8 @@ def ask_missing(
                 if progress is not None:
                     progress.drop(label)
                 continue
-            if request.key not in answers[label]:
-                store.write(content[label], request, answer)
-                answers[label][request.key] = answer
+            store.write(content[label], request, answer)
+            answers[label][request.key] = answer
             asked += 1
             left[label] -= 1
             if progress is not None:

@@ -90,7 +90,8 @@ class ProcessSession:
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
         theirs.close()
-        self._send(("serve", engine, base, list(checkpoints), settings))
+        with contextlib.suppress(EngineDied):  # it shows when it is asked
+            self._send(("serve", engine, base, list(checkpoints), settings))
 
     def start(self) -> None:
         """Let the child start its engine; what goes wrong shows when it is asked."""

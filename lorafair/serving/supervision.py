@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from lorafair.engines.contract import CheckpointRefused
@@ -14,6 +15,17 @@ from lorafair.serving.session import EngineDied, Session
 
 STARTS = 40
 """Starts of the engine in one audit, at most: two for an accident, and a bisection or two."""
+
+
+@dataclass
+class _Part:
+    """Requests that are asked together; ``whole`` where the engine may want those of the same batch again."""
+
+    requests: list[Request]
+    deaths: int = 0
+    whole: bool = False
+
+
 Complete = Callable[[Sequence[Request], Sequence[Request]], Sequence[Request]]
 
 
@@ -70,8 +82,8 @@ class Supervisor:
         """Ask the checkpoint ``label`` nothing more."""
         self.failed.setdefault(label, why)
 
-    def ask(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Any]]:
-        """Answer requests as the engine does, whatever happens to it.
+    def ask(self, missing: Sequence[Request], requests: Sequence[Request] = ()) -> Iterator[tuple[Request, Any]]:
+        """Answer what is ``missing`` of ``requests`` as the engine does, whatever happens to it.
 
         A list that the engine dies on is asked once more (an accident); if it dies again the list is cut in halves, by
         checkpoint first, down to the one request that kills it twice.  That request's checkpoint fails, and requests
@@ -80,25 +92,27 @@ class Supervisor:
         Raises:
             LorafairError: from the engine, where it says what the user can mend; after too many starts.
         """
-        parts = deque([(list(requests), 0)])
+        parts = deque([_Part(list(missing), whole=True)])
         while parts:
-            asked, deaths = parts.popleft()
-            asked = [r for r in asked if r.checkpoint not in self.failed]
+            part = parts.popleft()
+            asked = [r for r in part.requests if r.checkpoint not in self.failed]
             if self._suspects and len(asked) > 1:
-                parts.extend(([r], 0) for r in asked if repr(r.arguments) in self._suspects)
+                parts.extend(_Part([r]) for r in asked if repr(r.arguments) in self._suspects)
                 asked = [r for r in asked if repr(r.arguments) not in self._suspects]
-            left = {r.key: r for r in asked}
-            if not left:
+            if not asked:
                 continue
+            left = {r.key: r for r in asked}
             try:
                 self.warm()
                 assert self._session is not None
-                for request, answer in self._session.ask(asked):
-                    del left[request.key]
-                    yield request, answer
+                for request, answer in self._session.ask(
+                    self.complete(requests or missing, asked) if part.whole else asked
+                ):
+                    if left.pop(request.key, None) is not None:
+                        yield request, answer
             except CheckpointRefused as refusal:
                 self.fail(refusal.label, str(refusal))
-                parts.appendleft((list(left.values()), deaths))
+                parts.appendleft(_Part(list(left.values()), part.deaths, part.whole))
             except EngineDied as death:
                 self.close()
                 rest = list(left.values())
@@ -107,14 +121,14 @@ class Supervisor:
                         f"The engine died {self._starts} times ({death}). What was answered is stored: mend the "
                         "machine (memory?) or try --engine hf, and run the same command again."
                     ) from death
-                if len(rest) == 1 and deaths:
+                if len(rest) == 1 and part.deaths:
                     self._blame(rest[0], death)
-                elif deaths == 0:
+                elif part.deaths == 0 and rest:
                     self._say(f"The engine died ({death}). It is started again; {len(rest)} requests are left.")
-                    parts.appendleft((rest, 1))
-                else:
+                    parts.appendleft(_Part(rest, 1, part.whole))
+                elif rest:
                     self._say(f"The engine died again ({death}). Looking for what kills it.")
-                    parts.extendleft((half, int(len(half) > 1)) for half in reversed(halve(rest)))
+                    parts.extendleft(_Part(half, int(len(half) > 1)) for half in reversed(halve(rest)))
 
     def _blame(self, request: Request, death: EngineDied) -> None:
         self._suspects.add(repr(request.arguments))

@@ -18,23 +18,31 @@ TASK = "lorafair_honest_sample"
 TIMES = ("date", "start_time", "end_time", "total_evaluation_time_seconds", "created")
 
 
-def audit(base, checkpoints, out, *arguments):
-    command = [sys.executable, "-m", "lorafair", "eval", "--base", str(base), "--task", TASK, "--out", str(out)]
+def audit(base, checkpoints, *arguments):
+    """The command; it writes to ``results`` in the folder where it runs, so that it reads the same in every audit."""
+    command = [sys.executable, "-m", "lorafair", "eval", "--base", str(base), "--task", TASK]
     return [*command, *arguments, *(a for path in checkpoints for a in ("--checkpoint", str(path)))]
 
 
-def start(command):
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def start(command, folder):
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
-def count_answers(out):
-    return sum(path.read_bytes().count(b"\n") for path in (out / "responses").glob("*.jsonl"))
+def run(command, folder):
+    folder.mkdir(exist_ok=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done
 
 
-def read_results(out: Path) -> dict[str, str]:
+def count_answers(folder):
+    return sum(path.read_bytes().count(b"\n") for path in folder.glob("results/responses/*.jsonl"))
+
+
+def read_results(folder: Path) -> dict[str, str]:
     """Every results and samples file of an audit by model and kind, without what tells the time."""
     found = {}
-    for path in sorted(out.glob("*/*_*.json*")):
+    for path in sorted(folder.glob("results/*/*_*.json*")):
         text = path.read_text(encoding="utf-8")
         if path.name.startswith("results_"):
             text = json.dumps(without_times(json.loads(text)), indent=1)
@@ -48,17 +56,17 @@ def without_times(value):
     return [without_times(inner) for inner in value] if isinstance(value, list) else value
 
 
-def kill_at_random(command, out, kills, seed, patience=120):
+def kill_at_random(command, folder, kills, seed, patience=120):
     """Start the audit until it was killed ``kills`` times at a random number of answers or moment, then let it end."""
     chance = random.Random(seed)
     killed = 0
     while killed < kills:
-        process, began, had = start(command), time.monotonic(), count_answers(out)
+        process, began, had = start(command, folder), time.monotonic(), count_answers(folder)
         early = chance.random() < 0.25
         answers, moment = had + chance.randint(1, 12), chance.uniform(0, 8)
         while process.poll() is None:
             waited = time.monotonic() - began
-            if waited > moment if early else count_answers(out) >= answers:
+            if waited > moment if early else count_answers(folder) >= answers:
                 process.send_signal(signal.SIGKILL)
                 killed += 1
                 break
@@ -74,10 +82,11 @@ def kill_at_random(command, out, kills, seed, patience=120):
 def run_kills(tiny_base, tiny_adapters, tiny_full, tmp_path, kills):
     checkpoints, settings = [*tiny_adapters, tiny_full], ("--engine", "hf", "--limit", str(8 * kills // 10 + 8))
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    subprocess.run(audit(tiny_base, checkpoints, whole, *settings), check=True, capture_output=True)
-    command = audit(tiny_base, checkpoints, broken, *settings)
+    command = audit(tiny_base, checkpoints, *settings)
+    run(command, whole)
+    broken.mkdir()
     assert kill_at_random(command, broken, kills, seed=kills) >= kills // 2
-    subprocess.run(command, check=True, capture_output=True)
+    run(command, broken)
     expected, found = read_results(whole), read_results(broken)
     assert len(expected) == 2 * 4
     for name, text in expected.items():
@@ -103,11 +112,12 @@ def test_vllm_survives_a_killed_worker_and_a_killed_driver(real_base, adapter_ma
     checkpoints = [adapter_maker(real_base, tmp_path / "lora", 4, seed=3), full_maker(real_base, tmp_path / "full")]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     settings = ("--engine", "vllm", "--limit", "40")
-    subprocess.run(audit(real_base, checkpoints, whole, *settings), check=True, capture_output=True)
-    command = audit(real_base, checkpoints, broken, *settings)
-    process = start(command)
+    command = audit(real_base, checkpoints, *settings)
+    run(command, whole)
+    broken.mkdir()
+    process = start(command, broken)
     driver = psutil.Process(process.pid)
-    for answers, victim in ((300, "worker"), (420, "driver")):
+    for answers, victim in ((220, "worker"), (300, "driver")):
         while count_answers(broken) < answers:
             assert process.poll() is None, process.stderr.read()[-2000:]
             time.sleep(0.01)
@@ -116,8 +126,7 @@ def test_vllm_survives_a_killed_worker_and_a_killed_driver(real_base, adapter_ma
     _, errors = process.communicate()
     assert "The engine died (its process was ended by SIGKILL" in errors
     psutil.wait_procs([worker], timeout=30)
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
+    done = run(command, broken)
     assert " 0 were stored" not in done.stdout
     expected, found = read_results(whole), read_results(broken)
     assert len(expected) == 2 * 3
