@@ -134,6 +134,9 @@ def read_checkpoints(specs: Sequence[str], base: Checkpoint, any_base: bool = Fa
     for label in sorted({label for label in labels if labels.count(label) > 1}):
         paths = ", ".join(str(c.path) for c in found if c.label == label)
         faults.append(f"Two checkpoints are called {label!r} ({paths}). Name one: --checkpoint other=PATH")
+    for digest in sorted({c.hash for c in found if [other.hash for other in found].count(c.hash) > 1}):
+        same = ", ".join(f"{c.label} ({c.path})" for c in found if c.hash == digest)
+        faults.append(f"These are one and the same checkpoint: {same}. Give it once.")
     raise_faults("The checkpoints cannot be evaluated", faults)
     return found
 

@@ -62,9 +62,6 @@ def evaluate(plan: EvaluationPlan, say: Callable[[str], None]) -> EvaluationOutc
     """
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    if "OMP_WAIT_POLICY" not in os.environ:
-        # Waiting threads sleep soon: beside one busy process a spinning engine is two to three times slower.
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     from lorafair.preparation import base_dtype
     from lorafair.responses.store import ResponseStore
     from lorafair.result_file import check_same_base
@@ -95,6 +92,7 @@ def evaluate(plan: EvaluationPlan, say: Callable[[str], None]) -> EvaluationOutc
         with store:
             while groups:
                 groups.extend(audit.serve(groups.popleft()))
+            audit.finish()
         if store.damaged:
             say(f"{store.damaged} damaged lines in {store.folder} were not used; their requests were asked again.")
     results = {c.label: path for c in [base, *checkpoints] if (path := audit.results.get(c.label)) is not None}

@@ -68,6 +68,7 @@ class HfEngine(Engine):
 
     def _serve(self, checkpoint: Checkpoint) -> Any:
         """A model that answers as ``checkpoint``; give it back with :meth:`_release`."""
+        checkpoint.check_unchanged()
         if checkpoint.kind == "full":
             self._base = None
             return self._load(checkpoint)
@@ -90,8 +91,15 @@ class HfEngine(Engine):
             self._base = take_off(model, checkpoint)
 
     def close(self) -> None:
-        """Free the models."""
+        """Free the models, on a GPU their memory too: the next engine measures what is free."""
+        import gc
+
+        import torch
+
         self._base = None
+        gc.collect()
+        if self._place.type == "cuda":
+            torch.cuda.empty_cache()
 
     # -- asking --------------------------------------------------------------------------------------------------
 

@@ -33,14 +33,19 @@ class Weights:
         if checkpoint.hash == self._loaded:
             return
         path = str(Path(checkpoint.path).resolve())
+        self._loaded = ""
         try:
             self._llm.collective_rpc("reload_weights", kwargs={"weights_path": path})
             if self._cpu:
                 self._llm.collective_rpc(_repack_head)
         except Exception as error:  # vLLM raises many kinds; each means that these weights cannot be served here
+            if checkpoint.kind == "base":
+                raise  # nobody else can be served by this engine any more: it has to be started again
             first = (str(error) or type(error).__name__).splitlines()[0]
             raise CheckpointRefused(checkpoint.label, f"vLLM cannot load {checkpoint.path}: {first}") from error
         if not self._llm.llm_engine.reset_prefix_cache():
+            if checkpoint.kind == "base":
+                raise RuntimeError("vLLM did not empty its prefix cache")
             raise CheckpointRefused(checkpoint.label, "vLLM did not empty its prefix cache after new weights")
         self._loaded = checkpoint.hash
 

@@ -65,8 +65,9 @@ def _identify(line: Line) -> list[list[str]]:
         marks += ["base"] * (row.model != "base")
     if row.planted:
         marks.append("planted control")
-    if line.unverified:
-        marks.append("unverified serving")
+    if not line.is_base:
+        by = f" by {row.engine}" if row.engine else ""
+        marks.append(f"{'unverified' if line.unverified else 'verified'} serving{by}")
     size = row.trainable_parameters
     return [
         [row.model, *marks],

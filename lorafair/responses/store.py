@@ -32,7 +32,7 @@ class ResponseStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.damaged = 0
+        self._damaged: dict[Path, int] = {}
         self._files: dict[str, TextIO] = {}
         self._lock: TextIO | None = None
         self._synced = 0.0
@@ -65,6 +65,11 @@ class ResponseStore:
         if self._lock is not None:
             self._lock.close()
 
+    @property
+    def damaged(self) -> int:
+        """Damaged lines found where files were read first."""
+        return sum(self._damaged.values())
+
     def knows(self, content: str) -> bool:
         """Whether anything is stored for the checkpoint with content hash ``content``."""
         return self._path(content).exists()
@@ -77,6 +82,7 @@ class ResponseStore:
         """
         answers: dict[str, Any] = {}
         path = self._path(content)
+        damaged = 0
         if not path.exists():
             return answers
         with open(path, encoding="utf-8", errors="replace") as file:
@@ -87,7 +93,7 @@ class ResponseStore:
                 except (ValueError, KeyError, TypeError):
                     whole = False
                 if not whole:
-                    self.damaged += 1
+                    damaged += 1
                     continue
                 if record.get("schema") != SCHEMA:
                     raise LorafairError(
@@ -95,6 +101,7 @@ class ResponseStore:
                         "Evaluate into a new --out, or use the version of LoRAFair that wrote it."
                     )
                 answers[record["key"]] = record["answer"]
+        self._damaged.setdefault(path, damaged)
         return answers
 
     def write(self, content: str, request: Request, answer: Any) -> None:

@@ -55,9 +55,17 @@ class Audit:
     ) -> None:
         for supervisor in self._supervisors.values():
             supervisor.close()
-        self._replaying.shutdown(wait=True, cancel_futures=error is not None)
+        self._replaying.shutdown(wait=True, cancel_futures=isinstance(error, KeyboardInterrupt))
         if error is None:
-            self.results |= {label: replay.result() for label, replay in self._replays.items()}
+            self.finish()
+
+    def finish(self) -> None:
+        """Wait for the replays and take their results.
+
+        Raises:
+            LorafairError: from a replay.
+        """
+        self.results |= {label: replay.result() for label, replay in self._replays.items()}
 
     def warm(self, group: Group) -> None:
         """Start the group's engine importing, if it looks as if it will be asked anything."""
@@ -90,6 +98,8 @@ class Audit:
         engine_class = load_engine(group.engine)
         if not plan.verify and not group.moved and (own := [c for c in others if engine_class.wants_own(c, settings)]):
             rest = tuple(c for c in group.checkpoints if c not in own)
+            if group in self._supervisors:
+                self._supervisors[group].close()
             return [*([Group(group.engine, rest)] if rest else []), *(Group(group.engine, (c,), True) for c in own)]
         identities = {c.label: self._identify(engine_class, settings, group, c) for c in [base, *others]}
         supervisor = self._supervise(group)
@@ -117,6 +127,8 @@ class Audit:
             gone = {c.label for found in moved for c in found.checkpoints} | set(self.failed)
             served = [c for c in group.checkpoints if c.label not in gone]
             requests = [r for c in served for r in prepared.requests(c.label, identities[c.label])]
+            if served and not requests:
+                raise LorafairError("The tasks hold no requests: there is nothing to evaluate. Mend --task or --limit.")
             answers = {c.label: self._store.read(c.hash) for c in served}
             known = {c.label: c for c in served}
 
@@ -153,7 +165,7 @@ class Audit:
         for label, checkpoint in known.items():
             finding = findings.get(label)
             fault = finding.fault if finding else None
-            if finding is None or (fault is None and (base.fault is None or checkpoint.kind != "full" or group.moved)):
+            if finding is None or (fault is None and (base.fault is None or group.moved)):
                 continue
             if checkpoint.kind == "full" and fault != "effect" and not group.moved:
                 self._say(f"{label}: an engine of its own, because {explain(finding if fault else base, checkpoint)}.")
@@ -161,7 +173,7 @@ class Audit:
             elif fault == "effect":
                 self._leave_out(label, explain(finding, checkpoint))
             else:
-                moved += self._settle(group, [checkpoint], {label: explain(finding, checkpoint)})
+                moved += self._settle(group, [checkpoint], {label: explain(finding if fault else base, checkpoint)})
         return moved
 
     def _settle(self, group: Group, checkpoints: list[Checkpoint], why: dict[str, str]) -> list[Group]:

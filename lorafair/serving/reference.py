@@ -12,6 +12,7 @@ from lorafair.checkpoint import Checkpoint
 from lorafair.engines.contract import EngineSettings
 from lorafair.engines.hf import HfEngine
 from lorafair.responses.asking import ask_missing
+from lorafair.responses.request import Request
 from lorafair.responses.store import ResponseStore
 from lorafair.serving.prompt import plan_verification, read_answers
 from lorafair.serving.session import LocalSession
@@ -41,11 +42,7 @@ def ask_reference(
         (label to 16 log-probabilities in nats, label to why it could not be asked).
     """
     own = replace(settings, dtype=dtype, device=choose_device(base), extra={}, batch_size=None)
-    identity = HfEngine.identify(own)
-    planned = {
-        c.label: plan_verification(c.label, identity | {"base": base.hash, "checkpoint": c.hash}, settings.seed)[0]
-        for c in checkpoints
-    }
+    planned = {c.label: _plan(base, c, own) for c in checkpoints}
     answers: dict[str, dict[str, Any]] = {c.label: store.read(c.hash) for c in checkpoints}
     others = [c for c in checkpoints if c.kind != "base"]
     reference = Supervisor(partial(LocalSession, HfEngine, base, others, own), say)
@@ -56,6 +53,19 @@ def ask_reference(
         reference.close()
     asked = [c.label for c in checkpoints if c.label not in reference.failed]
     return {label: read_answers(planned[label], answers[label]) for label in asked}, reference.failed
+
+
+def is_stored(
+    base: Checkpoint, checkpoint: Checkpoint, dtype: str, settings: EngineSettings, store: ResponseStore
+) -> bool:
+    """Whether the reference's answers for ``checkpoint`` are stored already."""
+    answers = store.read(checkpoint.hash)
+    return all(r.key in answers for r in _plan(base, checkpoint, replace(settings, dtype=dtype, extra={})))
+
+
+def _plan(base: Checkpoint, checkpoint: Checkpoint, settings: EngineSettings) -> list[Request]:
+    identity = HfEngine.identify(settings) | {"base": base.hash, "checkpoint": checkpoint.hash}
+    return plan_verification(checkpoint.label, identity, settings.seed)[0]
 
 
 def lacks_room(base: Checkpoint, beside: bool = False) -> str | None:

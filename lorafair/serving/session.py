@@ -60,7 +60,7 @@ class LocalSession:
         except (LorafairError, GeneratorExit):
             raise
         except Exception as error:
-            self._engine = None
+            self.close()
             raise EngineDied(f"{type(error).__name__}: {error}") from error
 
     def close(self) -> None:
@@ -108,6 +108,10 @@ class ProcessSession:
         self._send(("ask", list(requests)))
         while True:
             try:
+                while not self._pipe.poll(1.0):
+                    # The end of the process may not close the pipe: what it started can still hold it open.
+                    if self._process.poll() is not None and not self._pipe.poll(0):
+                        raise EOFError
                 message = self._pipe.recv()
             except (EOFError, OSError) as error:
                 raise EngineDied(self._describe_end()) from error

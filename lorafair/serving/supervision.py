@@ -13,6 +13,8 @@ from lorafair.errors import LorafairError
 from lorafair.responses.request import Request
 from lorafair.serving.session import EngineDied, Session
 
+FIRST = 12
+"""Starts without a single answer after which nothing more is expected of an engine."""
 STARTS = 40
 """Starts of the engine in one audit, at most: two for an accident, and a bisection or two."""
 
@@ -51,6 +53,7 @@ class Supervisor:
         self._open, self._say, self.complete = open_session, say, complete
         self._session: Session | None = None
         self._starts = 0
+        self._answered = False
         self._suspects: set[str] = set()
         self.failed: dict[str, str] = {}
 
@@ -108,6 +111,7 @@ class Supervisor:
                 for request, answer in self._session.ask(
                     self.complete(requests or missing, asked) if part.whole else asked
                 ):
+                    self._answered = True
                     if left.pop(request.key, None) is not None:
                         yield request, answer
             except CheckpointRefused as refusal:
@@ -121,7 +125,10 @@ class Supervisor:
                         f"The engine died {self._starts} times ({death}). What was answered is stored: mend the "
                         "machine (memory?) or try --engine hf, and run the same command again."
                     ) from death
-                if len(rest) == 1 and part.deaths:
+                if self._starts >= FIRST and not self._answered:
+                    for request in rest:
+                        self.fail(request.checkpoint, f"the engine dies before it answers anything: {death}")
+                elif len(rest) == 1 and part.deaths:
                     self._blame(rest[0], death)
                 elif part.deaths == 0 and rest:
                     self._say(f"The engine died ({death}). It is started again; {len(rest)} requests are left.")

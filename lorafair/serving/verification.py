@@ -21,7 +21,7 @@ from lorafair.serving.judgement import (
     root_mean_square,
 )
 from lorafair.serving.prompt import REPEATS, plan_verification, read_answers
-from lorafair.serving.reference import ask_reference, choose_device, lacks_room
+from lorafair.serving.reference import ask_reference, choose_device, is_stored, lacks_room
 from lorafair.serving.supervision import Supervisor
 
 RETURN_TOLERANCE = 1e-4
@@ -65,11 +65,22 @@ def verify(
     rounded: dict[str, list[float]] = {}
     ask = partial(ask_reference, base, settings=settings, store=store, say=say)
     if engine != REFERENCE:
-        if (short := lacks_room(base)) is None:
-            if early and supervisor.is_open and choose_device(base) == "cpu" and lacks_room(base, beside=True) is None:
+        ready = all(is_stored(base, c, "float32", settings, store) for c in everyone)
+        if ready or (short := lacks_room(base)) is None:
+            if (
+                early
+                and not ready
+                and supervisor.is_open
+                and choose_device(base) == "cpu"
+                and lacks_room(base, beside=True) is None
+            ):
                 supervisor.start()
             exact, done.failed = ask(everyone, "float32")
-            rounded, _ = ask([base], settings.dtype)
+            if base.label in done.failed:
+                say(f"Parity is not checked: the reference failed ({done.failed[base.label]}).")
+                exact, done.failed = {}, {}
+            else:
+                rounded, _ = ask([base], settings.dtype)
         else:
             say(f"Parity is not checked: {short}.")
     asked = [c for c in everyone if c.label not in done.failed]
@@ -90,7 +101,8 @@ def verify(
         own = read_answers(planned[checkpoint.label][0], answers[checkpoint.label])
         judge = partial(_judge, engine, checkpoint, settings.dtype, own, base_answers, exact)
         finding = judge(rounded.get("base"), exact.get("base"))
-        if finding.fault == "parity" and settings.dtype != "float32" and checkpoint.kind != "base":
+        again = finding.fault == "parity" and settings.dtype != "float32" and checkpoint.kind != "base"
+        if again and (is_stored(base, checkpoint, settings.dtype, settings, store) or lacks_room(base) is None):
             # Rounding costs this checkpoint more than the base, perhaps: its own cost decides.
             (rounding, _), label = ask([checkpoint], settings.dtype), checkpoint.label
             finding = judge(rounding[label], exact[label]) if label in rounding else finding
@@ -114,7 +126,7 @@ def _judge(
     if not is_base:
         holds, facts["effect"], facts["noise"] = judge_effect(answers, base[0], base[1])
         fault = None if holds else "effect"
-    if exact:
+    if exact and (dtype == "float32" or rounded is not None):
         cost = None
         if dtype != "float32" and rounded is not None and unrounded is not None:
             cost = root_mean_square(rounded, unrounded)

@@ -96,6 +96,15 @@ def test_the_same_words_are_asked_alone_of_the_other_checkpoints():
     assert world["starts"] < 18
 
 
-def test_an_engine_that_never_lives_ends_with_one_message():
+def test_an_engine_that_never_lives_is_given_up():
+    requests = [request(f"label{n}", d) for n in range(9) for d in range(30)]
+    answers, supervisor, world, _ = supervise(requests, accidents=set(range(10000)))
+    assert not answers
+    assert set(supervisor.failed) == {f"label{n}" for n in range(9)}
+    assert "before it answers anything" in supervisor.failed["label8"]
+    assert world["starts"] < STARTS // 2
+
+
+def test_an_engine_that_keeps_dying_ends_with_one_message():
     with pytest.raises(LorafairError, match=f"died {STARTS} times"):
-        supervise([request(f"label{n}", d) for n in range(60) for d in range(3)], accidents=set(range(10000)))
+        supervise([request(f"label{n}", d) for n in range(60) for d in range(9)], accidents=set(range(2, 10000)))
