@@ -87,10 +87,11 @@ def verify(
     repeats = {c.label: REPEATS if c.kind == "base" else 1 for c in asked}
     planned = {c.label: plan_verification(c.label, identities[c.label], settings.seed, repeats[c.label]) for c in asked}
     answers: dict[str, dict[str, Any]] = {c.label: store.read(c.hash) for c in asked}
-    first = [r for c in asked for repeat in planned[c.label][:2] for r in repeat]
-    ask_missing(supervisor, first, store, content, answers, show=False)
-    # Asked after all the others, so that it also shows whether the engine comes back to the base.
-    ask_missing(supervisor, planned[base.label][2], store, content, answers, show=False)
+    # A repeat is the same batch again: another batch would show what batching costs, not whether answers repeat.
+    # The third follows all the others, so that it also shows whether the engine comes back to the base.
+    second = planned[base.label][1] + [r for c in asked if c.kind != "base" for r in planned[c.label][0]]
+    for requests in (planned[base.label][0], second, planned[base.label][2]):
+        ask_missing(supervisor, requests, store, content, answers, show=False)
     done.failed |= supervisor.failed
     if base.label in done.failed:
         return done
