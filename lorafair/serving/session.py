@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from multiprocessing.connection import Connection, Pipe
-from pathlib import Path
 from typing import Any, Protocol
 
 from lorafair.checkpoint import Checkpoint
@@ -175,8 +174,3 @@ def open_session(engine: str, base: Checkpoint, checkpoints: Sequence[Checkpoint
     if engine_class.isolated:
         return ProcessSession(engine, base, checkpoints, settings)
     return LocalSession(engine_class, base, checkpoints, settings)
-
-
-def place_of(session: Session) -> Path | None:
-    """``/proc`` folder of a session's own process, for measuring; None for one in this process."""
-    return Path(f"/proc/{session.pid}") if isinstance(session, ProcessSession) else None
