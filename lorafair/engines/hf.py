@@ -10,7 +10,7 @@ from typing import Any
 
 from lorafair.checkpoint import Checkpoint
 from lorafair.engines.contract import CheckpointRefused, Engine, EngineSettings, by_checkpoint, take_whole
-from lorafair.engines.hf_adapter import count_virtual, extra_arguments, mixes_rows, put_on, take_off
+from lorafair.engines.hf_adapter import count_virtual, extra_arguments, keeps_logits, mixes_rows, put_on, take_off
 from lorafair.engines.hf_generate import generate_batch
 from lorafair.engines.word import WORD_TOKENS, cut, distinct_words
 from lorafair.errors import LorafairError
@@ -160,7 +160,10 @@ class HfEngine(Engine):
         return answers
 
     def _score(self, model: Any, pairs: list[tuple[list[int], list[int]]]) -> list[list[Any]]:
-        """``[nats, is_greedy]`` per (context, continuation) pair of token ids; one right-padded forward pass."""
+        """``[nats, is_greedy]`` per (context, continuation) pair of token ids; one right-padded forward pass.
+
+        The output head, where the model can leave positions out, begins where the first continuation does.
+        """
         import torch
 
         length = self._context_length(model)
@@ -169,13 +172,17 @@ class HfEngine(Engine):
         pad = self.tokenizer.pad_token_id
         ids = torch.tensor([row + [pad] * (width - len(row)) for row in rows], device=self._place)
         mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=self._place)
+        starts = [max(1, len(row) - len(own)) for row, (_, own) in zip(rows, pairs, strict=True)]
+        extra, first = extra_arguments(model, len(rows)), 0
+        if keeps_logits(model):
+            first = min(starts) - 1
+            extra["logits_to_keep"] = torch.arange(first, width, device=self._place)
         with torch.inference_mode():
-            logits = model(input_ids=ids, attention_mask=mask, **extra_arguments(model, len(rows))).logits
-        logits = logits[:, logits.shape[1] - width :]
+            logits = model(input_ids=ids, attention_mask=mask, **extra).logits
+        logits = logits[:, logits.shape[1] - (width - first) :]
         answers = []
-        for i, (row, (_, continuation)) in enumerate(zip(rows, pairs, strict=True)):
-            start = max(1, len(row) - len(continuation))
-            at = logits[i, start - 1 : len(row) - 1].float()
+        for i, (row, start) in enumerate(zip(rows, starts, strict=True)):
+            at = logits[i, start - 1 - first : len(row) - 1 - first].float()
             target = ids[i, start : len(row)]
             nats = torch.log_softmax(at, dim=-1).gather(1, target[:, None]).sum()
             answers.append([float(nats), bool((at.argmax(dim=-1) == target).all())])

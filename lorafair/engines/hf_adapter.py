@@ -106,3 +106,11 @@ def extra_arguments(model: Any, rows: int) -> dict[str, Any]:
     import torch
 
     return {"task_ids": torch.zeros(rows, dtype=torch.long, device=next(model.parameters()).device)}
+
+
+def keeps_logits(model: Any) -> bool:
+    """Whether a model's forward takes ``logits_to_keep`` as positions; virtual tokens would shift them."""
+    import inspect
+
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return not is_prompt(model) and "logits_to_keep" in inspect.signature(base.forward).parameters

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from lorafair.checkpoint import Checkpoint
 from lorafair.engines.contract import CheckpointRefused, Engine, EngineSettings, by_checkpoint, find_version, take_whole
+from lorafair.engines.vllm_cpu_logprob import apply_batched_logprobs
 from lorafair.engines.vllm_cpu_lora import apply_dense_lora
 from lorafair.engines.vllm_fit import find_misfit
 from lorafair.engines.vllm_job import (
@@ -15,11 +17,12 @@ from lorafair.engines.vllm_job import (
     check_device,
     cut_blocks,
     is_cpu,
-    lora_arguments,
+    prompt_params,
     read_candidates,
     read_logprobs,
     schedule,
     set_environment,
+    start_arguments,
 )
 from lorafair.engines.vllm_weight import RELOADS_RIGHTLY, Weights
 from lorafair.engines.word import WORD_TOKENS, cut, distinct_words
@@ -89,20 +92,12 @@ class VllmEngine(Engine):
         check_device(self.settings.device)
         from vllm import LLM
 
-        if cpu and self._adapters:
-            apply_dense_lora()
+        if cpu:
+            apply_batched_logprobs()
+            if self._adapters:
+                apply_dense_lora()
         home = first if first.kind == "full" else self.base
-        arguments: dict[str, Any] = {
-            "model": str(home.path),
-            "tokenizer": str(self.base.path),
-            "dtype": self.settings.dtype,
-            "seed": self.settings.seed,
-            "trust_remote_code": self.settings.trust_remote_code,
-            "max_logprobs": 64,
-            "enforce_eager": cpu,
-            "disable_log_stats": True,
-        }
-        arguments |= lora_arguments(self._adapters, cpu) | self.settings.extra
+        arguments = start_arguments(home, self.base, self._adapters, self.settings, cpu)
         try:
             self._llm = LLM(**arguments)
         except (ValueError, RuntimeError, TypeError, OSError) as error:
@@ -179,7 +174,6 @@ class VllmEngine(Engine):
                 raise LorafairError(f"vLLM refuses the generation settings: {error}. Mend --gen-kwargs.") from error
             ids = self.tok_encode(request.arguments[0])[-max(length - tokens, 1) :]
             return [Job(request, ids, params, lambda output: cut(output.outputs[0].text, until))]
-        params = SamplingParams(temperature=0, prompt_logprobs=1, max_tokens=1, detokenize=False)
         if request.kind == "loglikelihood":
             pairs = [self.encode_pair(*request.arguments[:2])]
         else:
@@ -188,7 +182,8 @@ class VllmEngine(Engine):
         for context, continuation in pairs:
             ids = (context + continuation)[-(length - 1) :]
             start = max(1, len(ids) - len(continuation))
-            jobs.append(Job(request, ids, params, lambda o, ids=ids, start=start: read_logprobs(o, ids, start)))
+            read = partial(read_logprobs, count=len(ids) - start)
+            jobs.append(Job(request, ids, prompt_params(start), read, start))
         return jobs
 
     def _run(self, jobs: list[Job]) -> Iterator[tuple[Request, Any]]:
@@ -219,7 +214,11 @@ class VllmEngine(Engine):
                 for output in engine.step():
                     if output.finished:
                         job = running.pop(output.request_id.split("-")[0])
-                        yield job, job.read(output)
+                        if job.start and (output.num_cached_tokens or 0) >= job.start:
+                            job.params.skip_reading_prefix_cache = True  # a wanted position was not computed
+                            waiting.append(job)
+                        else:
+                            yield job, job.read(output)
         finally:
             if running:
                 engine.abort_request(list(running))

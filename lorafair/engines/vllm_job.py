@@ -7,22 +7,46 @@ from collections.abc import Sequence
 from typing import Any
 
 from lorafair.checkpoint import Checkpoint
+from lorafair.engines.contract import EngineSettings
+from lorafair.engines.vllm_cpu_logprob import START
 from lorafair.errors import LorafairError
 from lorafair.responses.request import Request
 
 MIXED = 8
 BLOCK = 256
 KEPT = 4
+STEP = 512
+"""Tokens in one forward pass on a CPU: more at once leave its cache, and the element-wise operations then wait."""
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 
 
 class Job:
-    """One prompt in the engine: a request has one, or one per window or candidate."""
+    """One prompt in the engine: a request has one, or one per window or candidate.
 
-    __slots__ = ("ids", "params", "read", "request")
+    ``start``: the first position whose log-probability is read, 0 where none is.
+    """
 
-    def __init__(self, request: Request, ids: list[int], params: Any, read: Any) -> None:
-        self.request, self.ids, self.params, self.read = request, ids, params, read
+    __slots__ = ("ids", "params", "read", "request", "start")
+
+    def __init__(self, request: Request, ids: list[int], params: Any, read: Any, start: int = 0) -> None:
+        self.request, self.ids, self.params, self.read, self.start = request, ids, params, read, start
+
+
+def prompt_params(start: int) -> Any:
+    """Sampling parameters that ask for the prompt's log-probabilities from position ``start`` on.
+
+    What comes before may be read from the prefix cache; the engine's ``num_cached_tokens`` then says how much was.
+    """
+    from vllm import SamplingParams
+
+    return SamplingParams(
+        temperature=0,
+        prompt_logprobs=0,
+        max_tokens=1,
+        detokenize=False,
+        skip_reading_prefix_cache=False,
+        extra_args={START: start},
+    )
 
 
 def lora_rank(rank: int) -> int:
@@ -45,6 +69,25 @@ def lora_arguments(adapters: Sequence[Checkpoint], cpu: bool) -> dict[str, Any]:
         "max_cpu_loras": max(slots, min(len(adapters), KEPT)),
         "lora_target_modules": sorted({target for c in adapters for target in c.targets}),
     }
+
+
+def start_arguments(
+    home: Checkpoint, base: Checkpoint, adapters: Sequence[Checkpoint], settings: EngineSettings, cpu: bool
+) -> dict[str, Any]:
+    """What vLLM is started with on the weights of ``home``; the user's own engine arguments win."""
+    arguments = {
+        "model": str(home.path),
+        "tokenizer": str(base.path),
+        "dtype": settings.dtype,
+        "seed": settings.seed,
+        "trust_remote_code": settings.trust_remote_code,
+        "max_logprobs": 64,
+        "enforce_eager": cpu,
+        "disable_log_stats": True,
+    }
+    return (
+        arguments | ({"max_num_batched_tokens": STEP} if cpu else {}) | lora_arguments(adapters, cpu) | settings.extra
+    )
 
 
 def schedule(
@@ -72,10 +115,11 @@ def cut_blocks(requests: Sequence[Request]) -> list[list[Request]]:
     return [list(requests[start : start + BLOCK]) for start in range(0, len(requests), BLOCK)]
 
 
-def read_logprobs(output: Any, ids: list[int], start: int) -> list[Any]:
-    """``[nats, is_greedy]`` of the tokens from ``start`` on, from vLLM's prompt_logprobs."""
+def read_logprobs(output: Any, count: int) -> list[Any]:
+    """``[nats, is_greedy]`` of the last ``count`` tokens of the prompt, from vLLM's prompt_logprobs."""
     nats, greedy = 0.0, True
-    for token, found in zip(ids[start:], output.prompt_logprobs[start:], strict=True):
+    tokens = output.prompt_token_ids[-count:]
+    for token, found in zip(tokens, output.prompt_logprobs[-count:], strict=True):
         nats += found[token].logprob
         greedy = greedy and found[token].rank == 1
     return [nats, greedy]

@@ -68,6 +68,22 @@ def test_log_probabilities_equal_the_reference_for_every_checkpoint_and_after_ea
         assert max(abs(x - y) for x, y in zip(nats["base"], nats[label], strict=True)) > 0.1
 
 
+def test_long_prompts_share_their_beginning_and_no_position_is_missed(engines, prompts):
+    """Cached beginnings (the last two reach into each other's continuation), chunked prompts, whole texts."""
+    served, reference = engines
+    text = " ".join(prompts[:60])
+    endings = [" good", " good person who", " bad", " ".join(prompts[60:75]), " ".join(prompts[60:70])]
+    pairs = [(text, ending) for ending in endings]
+    assert len(served.tok_encode(text)) > 512
+    for label in ("base", "lora-r8"):
+        ours = ask_all(served, label, "loglikelihood", pairs)
+        theirs = ask_all(reference, label, "loglikelihood", pairs)
+        assert [a[0] for a in ours] == pytest.approx([a[0] for a in theirs], abs=5e-3), label
+        assert [a[1] for a in ours] == [a[1] for a in theirs]
+        rolled, exact = (ask_all(engine, label, "loglikelihood_rolling", [(text,)]) for engine in engines)
+        assert rolled == pytest.approx(exact, rel=1e-5)
+
+
 def test_greedy_honest_completions_are_the_same_on_99_of_100_prompts(engines, prompts):
     served, reference = engines
     asked = [(p, GREEDY) for p in prompts[:40]]
