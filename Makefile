@@ -1,6 +1,8 @@
 # LoRAFair: `make help` says what there is.
 PYTHON ?= python3.11
 PYTEST_ARGS ?=
+# A file's tests stay in one process; one thread each, because a second one would only wait for the others.
+PARALLEL := -n 2 --dist loadfile
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.lorafair-installed
@@ -44,12 +46,11 @@ format: $(STAMP)  ## let ruff put the code in order
 
 test: test-fast test-engine test-package  ## set-up, then the fast, engine and package tiers (25 minutes on two cores)
 
-# One thread: on tiny models a second one only waits for the first.
 test-fast: $(STAMP)  ## the tier without a model
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not engine and not package and not soak" $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) -m "not engine and not package and not soak" $(PYTEST_ARGS)
 
 test-engine: $(STAMP) $(MODEL)/provenance.json  ## the tier on the real model and the real engines
-	$(BIN)/python -m pytest -m "engine and not soak" $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) -m "engine and not soak" $(PYTEST_ARGS)
 
 test-package: $(STAMP)  ## the tier that builds and installs wheel and sdist
 	$(BIN)/python -m pytest -m "package and not soak" $(PYTEST_ARGS)

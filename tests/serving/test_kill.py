@@ -56,7 +56,7 @@ def without_times(value):
     return [without_times(inner) for inner in value] if isinstance(value, list) else value
 
 
-def kill_at_random(command, folder, kills, seed, patience=120):
+def kill_at_random(command, folder, kills, seed, patience=600):
     """Start the audit until it was killed ``kills`` times at a random number of answers or moment, then let it end."""
     chance = random.Random(seed)
     killed = 0
