@@ -6,6 +6,8 @@ import click
 
 from lorafair.registry import KINDS, load_registry
 
+from .plugins_new import new
+
 
 @click.group()
 def command() -> None:
@@ -38,3 +40,6 @@ def list_(kind: str | None, as_json: bool) -> None:
 def _flatten(text: str) -> str:
     """The text on one line, without control characters: descriptions may come from strangers."""
     return "".join(char if char.isprintable() else " " for char in " ".join(text.split()))
+
+
+command.add_command(new)
