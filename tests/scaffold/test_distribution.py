@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-
 from lorafair.cli.main import cli
+
 from lorafair.errors import LorafairError
 from lorafair.registry import KINDS
 from lorafair.scaffold.distribution import NEW_KINDS, render_distribution, write_distribution
