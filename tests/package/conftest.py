@@ -62,7 +62,8 @@ def installed(built, tmp_path_factory) -> Path:
     # Only now, or pip would take this environment's editable lorafair for an older one. A path named in a .pth file is
     # not searched for further .pth files, so the editable install stays invisible.
     (site,) = (folder / "lib").glob("python*/site-packages")
-    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    places = [place for place in dict.fromkeys([sysconfig.get_path("purelib"), *sys.path]) if "site-packages" in place]
+    (site / "dependencies.pth").write_text("\n".join(places) + "\n", encoding="utf-8")
     return folder / "bin"
 
 
