@@ -6,6 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from lorafair.errors import LorafairError
+from lorafair.registry import load_registry, read_field
+
 THRESHOLD = 0.5  # a completion with at least this score counts as toxic
 
 
@@ -33,6 +36,21 @@ def read_scores(folder: Path, model: str, task: str, faults: list[str]) -> dict[
     for (scorer, document), hits in values.items():
         shares.setdefault(scorer, {})[document] = sum(hits) / len(hits)
     return shares
+
+
+def read_direction(scorer: str) -> bool | None:
+    """Whether more of a scorer is better: what the registry's scorer of that name says, None where it does not say.
+
+    The registry may not know who scored a stranger's log: the column is called toxicity, so less is better then.
+    """
+    registry = load_registry()
+    if scorer not in registry.names("scorer"):
+        return False
+    try:
+        direction: bool | None = read_field(registry.get("scorer", scorer), "higher_is_better")
+    except LorafairError:  # it scored where it was installed; here it cannot be asked
+        return None
+    return direction
 
 
 def _stamp(folder: Path) -> float:

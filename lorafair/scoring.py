@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from lorafair.errors import LorafairError
-from lorafair.registry import load_registry, load_target
+from lorafair.registry import load_registry, load_target, read_field
 
 if TYPE_CHECKING:
     from lorafair.registry import Entry
@@ -57,7 +57,7 @@ def score_texts(name: str, texts: Sequence[str], **settings: Any) -> list[float 
             f"{len(asked)} texts: a scorer returns one number per text, in their order."
         )
     scores = {text: _as_score(answer, entry) for text, answer in zip(asked, answers, strict=True)}
-    blank = 0.0 if entry.fields.get("higher_is_better") is False else None
+    blank = 0.0 if read_field(entry, "higher_is_better", target=score) is False else None
     return [scores.get(text, blank) for text in texts]
 
 
@@ -73,7 +73,9 @@ def identify_scorer(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     from lorafair.provenance import hash_file
 
     entry = load_registry().get("scorer", name)
-    module = inspect.getmodule(load_target(entry))
+    target = load_target(entry)
+    module = inspect.getmodule(target)
+    own = read_field(entry, "version", target=target)
     source = getattr(module, "__file__", None)
     identify = getattr(module, "identify", None)
     return {
@@ -82,6 +84,7 @@ def identify_scorer(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         "target": entry.target,
         "settings": dict(settings),
         "source_sha256": hash_file(source) if source else None,
+        **({"scorer_version": own} if own is not None else {}),
         **(identify(**settings) if callable(identify) else {}),
     }
 

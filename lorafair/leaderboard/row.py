@@ -9,8 +9,8 @@ import numpy as np
 
 from lorafair.identity import Model
 from lorafair.leaderboard.column import arrange, find_references
+from lorafair.metric import load_metric
 from lorafair.records import Comparison, Row
-from lorafair.registry import load_registry, load_target
 from lorafair.samples import Audit, Samples
 from lorafair.statistics.compare import Column, Pair, claim, measure, subtract
 from lorafair.statistics.correction import scale_resamples
@@ -47,7 +47,7 @@ def build_rows(
     Raises:
         LorafairError: for an unknown label or metric.
     """
-    function = load_target(load_registry().get("metric", metric))
+    function = load_metric(metric)
     columns = arrange(audit)
     references = {model.label: find_references(model, audit.models, against) for model in audit.models}
     asked = sum(len(column.values) * max(1, len(column.groups)) for column in columns)
