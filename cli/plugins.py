@@ -7,6 +7,7 @@ import click
 from .plugins_check import check
 from .plugins_list import list_
 from .plugins_new import new
+from .plugins_schema import schema
 from .plugins_show import show
 
 
@@ -15,5 +16,5 @@ def command() -> None:
     """What can be named on a command line or in a recipe, where it comes from, and whether it works."""
 
 
-for each in (list_, show, check, new):
+for each in (list_, show, check, new, schema):
     command.add_command(each)

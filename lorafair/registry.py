@@ -94,12 +94,13 @@ def load_registry() -> Registry:
         LorafairError: with every fault at once: unknown sections and keys, missing or badly formed targets, missing
             descriptions, names given twice or claimed by two distributions, data sets that nobody declares.
     """
-    local = find_local_file()
-    return _read_registry(local, (stat := local.stat()).st_mtime_ns + stat.st_size if local else 0)
+    local, asked = find_local_file()
+    state = local.stat() if local else None
+    return _read_registry(local, asked, (state.st_mtime_ns, state.st_size) if state else None)
 
 
 @functools.lru_cache(maxsize=8)
-def _read_registry(local: Path | None, state: int) -> Registry:
+def _read_registry(local: Path | None, asked: bool, state: tuple[int, int] | None) -> Registry:
     path = importlib.resources.files("lorafair") / "registry.yaml"
     try:
         text = path.read_text(encoding="utf-8")
@@ -108,7 +109,7 @@ def _read_registry(local: Path | None, state: int) -> Registry:
             f"The registry {path} cannot be read ({error}). Reinstall lorafair, or in a clone restore the symbolic "
             "link lorafair/registry.yaml -> ../registry.yaml: `git checkout -- lorafair/registry.yaml registry.yaml`."
         ) from error
-    own, note = read_local_file(local) if local else (None, "")
+    own, note = read_local_file(local, asked) if local else (None, "")
     return build_registry(text, str(path), find_entry_points(), (own, str(local)) if own is not None else None, note)
 
 

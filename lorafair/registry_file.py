@@ -52,7 +52,7 @@ TYPES: dict[str, type] = {
     "distribution": str,
     "file": str,
 }
-"""What a value of such a key is; other keys take what the code behind them takes."""
+"""What a value of such a key is (a list: of strings); other keys take what the code behind them takes."""
 FILE_TYPES: dict[str, type] = {"path": str, "hub": str, "rows": int, "columns": list, "sha256": str}
 """What one file under a data set's ``files:`` may say; ``path`` is needed."""
 LOCAL = "local registry"
@@ -126,7 +126,7 @@ def read_entries(text: str, file: str, origin: str, version: str) -> tuple[list[
                     entries.append(Entry(*entry, origin=origin, version=said, file=file, line=line))
         elif construct(node) is not None:
             faults.append(f"{place}: section {key.value!r} is a mapping of names, not {construct(node)!r}.")
-    if schema != SCHEMA:
+    if not _is_a(schema, int) or schema != SCHEMA:
         faults.append(f"{file}:1: schema is {schema!r}, this version reads {SCHEMA}. Write `schema: {SCHEMA}`.")
     return entries, faults
 
@@ -198,7 +198,7 @@ def _check_types(body: dict[str, Any], allowed: Iterable[str]) -> Iterator[str]:
     """Faults of values that are not of their key's type, those of each file of a data set too."""
     for key, needed in TYPES.items():
         if key in allowed and key in body and not _is_a(body[key], needed):
-            yield f"`{key}:` is a {needed.__name__}, not {body[key]!r}."
+            yield f"`{key}:` is a {_tell(needed)}, not {body[key]!r}."
     files = body.get("files")
     for role, facts in files.items() if "files" in allowed and isinstance(files, dict) else ():
         if not isinstance(facts, dict) or "path" not in facts:
@@ -208,8 +208,14 @@ def _check_types(body: dict[str, Any], allowed: Iterable[str]) -> Iterator[str]:
             if key not in FILE_TYPES:
                 yield f"file {role!r}: unknown key {key!r}.{did_you_mean(str(key), FILE_TYPES)}"
             elif not _is_a(value, FILE_TYPES[key]):
-                yield f"file {role!r}: `{key}:` is a {FILE_TYPES[key].__name__}, not {value!r}."
+                yield f"file {role!r}: `{key}:` is a {_tell(FILE_TYPES[key])}, not {value!r}."
 
 
 def _is_a(value: Any, needed: type) -> bool:
+    if needed is list:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
     return isinstance(value, needed) and (needed is not int or not isinstance(value, bool))
+
+
+def _tell(needed: type) -> str:
+    return "list of str" if needed is list else needed.__name__

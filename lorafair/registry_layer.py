@@ -24,8 +24,10 @@ VARIABLE = "LORAFAIR_REGISTRY"
 OURS = (re.compile(r"^schema\s*:", re.M), re.compile(rf"^({'|'.join(KINDS)})s\s*:", re.M))
 
 
-def find_local_file() -> Path | None:
-    """The user's own registry file, or None.  The project's own ``registry.yaml``, in a clone of it, is none.
+def find_local_file() -> tuple[Path | None, bool]:
+    """The user's own registry file, or None, and whether ``LORAFAIR_REGISTRY`` asks for it.
+
+    The project's own ``registry.yaml``, in a clone of it, is no file of the user's.
 
     Raises:
         LorafairError: if ``LORAFAIR_REGISTRY`` names something that is not there.
@@ -34,25 +36,24 @@ def find_local_file() -> Path | None:
     try:
         path = Path(given).expanduser().absolute() if given else Path.cwd() / "registry.yaml"
     except OSError:  # the working folder is gone
-        return None
+        return None, False
     if given is not None and not given.strip():
-        return None
+        return None, False
     if given and path.is_dir():
         path = path / "registry.yaml"
     if not path.is_file():
         if given:
             raise LorafairError(f"{VARIABLE} names {path}, which is no file. Set it to a registry file, or unset it.")
-        return None
-    return None if _is_built_in(path) else path
+        return None, False
+    return None if _is_built_in(path) else path, bool(given)
 
 
-def read_local_file(path: Path) -> tuple[str | None, str]:
-    """(text, ""), or (None, why) for a file of the working folder that looks like another program's.
+def read_local_file(path: Path, asked: bool) -> tuple[str | None, str]:
+    """(text, ""), or (None, why) for a file that nobody asked for and that looks like another program's.
 
     Raises:
-        LorafairError: if it cannot be read as text and ``LORAFAIR_REGISTRY`` asks for it.
+        LorafairError: if it is asked for and cannot be read as text.
     """
-    asked = bool(os.environ.get(VARIABLE))
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
