@@ -19,6 +19,7 @@ COMMANDS = {
     "train": "Train LoRA adapters or all weights of a base, one rank or a sweep.",
     "eval": "Ask a base and its checkpoints one task or more, through one engine.",
     "score": "Score stored samples again, without a model.",
+    "probe": "Ask a base and its checkpoints what lm-eval's requests cannot ask.",
     "leaderboard": "Compare what results folders hold: rates, intervals, differences, verdicts.",
     "tasks": "List the tasks; link them into lm-eval, or take the links away.",
     "plugins": "List what can be named, show one thing of it, check that it works.",

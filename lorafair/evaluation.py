@@ -11,6 +11,7 @@ from typing import Any
 
 from lorafair.checkpoint import Checkpoint, read_base, read_checkpoints
 from lorafair.errors import LorafairError
+from lorafair.settings import check_limit
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,7 @@ def evaluate(plan: EvaluationPlan, say: Callable[[str], None]) -> EvaluationOutc
     from lorafair.serving.audit import Audit
     from lorafair.weight_check import check_finite
 
-    if plan.limit is not None and plan.limit <= 0:
-        raise LorafairError(f"--limit {plan.limit:g} leaves no document. Give a number above 0, or a share below 1.")
+    check_limit(plan.limit)
     temperature = plan.gen_kwargs.get("temperature", 0.0)
     if isinstance(temperature, bool) or not isinstance(temperature, int | float) or temperature < 0:
         raise LorafairError(f"The temperature {temperature!r} is no number of at least 0. Mend --gen-kwargs.")

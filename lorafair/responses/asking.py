@@ -80,11 +80,13 @@ def find_fault(request: Request, answer: Any) -> str | None:
     nats = answer
     if request.kind == "loglikelihood":
         nats = answer[0] if isinstance(answer, list | tuple) and len(answer) == 2 else None
-    fits = {
-        "generate_until": lambda: isinstance(answer, str),
-        "next_words": lambda: isinstance(answer, list) and all(isinstance(word, str) for word in answer),
-    }.get(request.kind, lambda: isinstance(nats, float | int))
-    if not fits():
+    if request.kind == "generate_until":
+        fits = isinstance(answer, str)
+    elif request.kind == "next_words":
+        fits = isinstance(answer, list) and all(isinstance(word, str) for word in answer)
+    else:
+        fits = isinstance(nats, float | int)
+    if not fits:
         return f"its engine answers {request.kind} with {str(answer)[:80]!r}, a {type(answer).__name__} ({FORMS})"
     if request.kind.startswith("loglikelihood") and math.isnan(nats):
         return (
