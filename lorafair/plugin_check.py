@@ -43,6 +43,9 @@ class Finding:
 def check_plugins(entries: Iterable[Entry], limit: float = LIMIT) -> Iterator[Finding]:
     """Check each entry, one after the other; whatever a plugin does, the others are checked too.
 
+    Runs the plugins' code in this process, and tells the Hub's clients to stay offline while they are first imported:
+    meant for a process of its own, as ``lorafair plugins check`` is.
+
     Args:
         limit: seconds for one trial.
     """

@@ -61,9 +61,10 @@ def try_metric(entry: Entry, target: Any, call: Call) -> Trial:
         faults.append(f"gives {emptied:g} for a group without weight; what cannot be estimated is NaN")
     if read_field(entry, "row_additive", target=target):
         merged = table.merge()
-        alike = call(lambda: target(merged, np.ones((1, 12))[:, merged.cluster] * merged.count))
+        alike = call(lambda: target(merged, weights[:, ::2][:, merged.cluster] * merged.count))
         for key in sorted(set(values) & set(alike)):
-            if not _agree(float(np.asarray(values[key])[0]), float(np.asarray(alike[key])[0])):
+            pairs = zip(np.asarray(values[key], np.float64), np.asarray(alike[key], np.float64), strict=False)
+            if not all(itertools.starmap(_agree, pairs)):
                 faults.append(f"says row_additive, but {key} changes when equal rows are merged")
                 break
     notes = [] if any(key.startswith("group:") for key in values) else ["gives no value per group"]
