@@ -112,7 +112,13 @@ def warm(installed, tmp_path_factory):
     server.wait()
 
 
+@pytest.fixture(scope="session")
+def make_shell(warm):
+    """A function: a user's shell in a folder."""
+    return lambda folder: Shell(folder, warm)
+
+
 @pytest.fixture
-def shell(warm, tmp_path) -> Shell:
+def shell(make_shell, tmp_path) -> Shell:
     """A user's shell in an empty folder."""
-    return Shell(tmp_path, warm)
+    return make_shell(tmp_path)

@@ -12,9 +12,10 @@ KINDS = ("task", "dataset", "scorer", "metric", "method", "trainer", "probe", "e
 BUILD = """
 import os, sys
 from setuptools import build_meta
-for folder in sys.argv[2:]:
+out, *folders = sys.argv[1:]  # setuptools writes to sys.argv
+for folder in folders:
     os.chdir(folder)
-    build_meta.build_wheel(sys.argv[1])
+    build_meta.build_wheel(out)
 """
 
 

@@ -68,7 +68,7 @@ def run(command: list[str]) -> None:
     try:
         (script,) = metadata.entry_points(group="console_scripts", name=command[0])
         sys.argv = command
-        script.load()()
+        sys.exit(script.load()())
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
         if isinstance(error.code, str):
