@@ -10,6 +10,7 @@ from typing import Any
 
 from lorafair.errors import LorafairError, did_you_mean, raise_faults
 from lorafair.registry import load_registry
+from lorafair.task_link import find_package
 
 
 def find_task_folders(names: Sequence[str]) -> list[Path]:
@@ -20,7 +21,7 @@ def find_task_folders(names: Sequence[str]) -> list[Path]:
     """
     registry = load_registry()
     packages = {entry.target: entry for entry in registry.entries("task") if entry.target}
-    ours = {target: _package_folder(target) for target in packages}
+    ours = {target: find_package(target) for target in packages}
     folders: dict[Path, None] = dict.fromkeys(folder for folder in ours.values() if folder)
     known = set(registry.names("task")) | {name for folder in folders for name in _names_in(folder)}
     faults = []
@@ -34,12 +35,6 @@ def find_task_folders(names: Sequence[str]) -> list[Path]:
             folders[folder] = None
     raise_faults("The tasks cannot be loaded", faults)
     return list(folders)
-
-
-def _package_folder(package: str) -> Path | None:
-    spec = importlib.util.find_spec(package)
-    places = list(spec.submodule_search_locations or []) if spec else []
-    return Path(places[0]) if places else None
 
 
 def _names_in(folder: Path) -> set[str]:
