@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from lorafair.errors import LorafairError
+from lorafair.errors import LorafairError, raise_faults
 from lorafair.registry import Entry, load_registry
 from lorafair.registry_file import LOCAL
 from lorafair.registry_layer import describe_origin
@@ -40,12 +40,14 @@ def find_task_file(entry: Entry) -> Path:
     )
 
 
-def find_task_folder() -> Path:
-    """The folder for ``lm_eval --include_path``: that of the package whose tasks LoRAFair brings.
+def find_task_folder(name: str | None = None) -> Path:
+    """The folder for ``lm_eval --include_path``: that of the package whose tasks LoRAFair brings, or of one task.
 
     Raises:
-        LorafairError: if it is not installed.
+        LorafairError: if it is not installed, or there is no task ``name``.
     """
+    if name is not None:
+        return find_task_file(load_registry().get("task", name)).parent
     roots = {
         (entry.target or "").split(".")[0] for entry in load_registry().entries("task") if entry.origin == "lorafair"
     }
@@ -58,6 +60,8 @@ def find_task_folder() -> Path:
 def link_tasks(destination: Path | None = None) -> list[tuple[Path, bool]]:
     """Write a stub for every task of the registry; those that are right already are left alone.
 
+    A task whose YAML is missing is told at the end, when all the others are linked.
+
     Args:
         destination: lm-eval's folder of tasks; default: that of the installed lm-eval.
 
@@ -65,15 +69,21 @@ def link_tasks(destination: Path | None = None) -> list[tuple[Path, bool]]:
         Each stub and whether it was written now.
 
     Raises:
-        LorafairError: if lm-eval is not installed, its folder cannot be written, or a file there is not ours.
+        LorafairError: if lm-eval is not installed, its folder cannot be written, a file there is not ours, or tasks
+            cannot be linked (all of them at once).
     """
     folder = _find_stubs(destination)
     if folder is None:
         raise LorafairError("lm-eval is not installed here, so there is nothing to link into: `pip install lm-eval`.")
     done = []
+    faults = []
     for entry in load_registry().entries("task"):
         # JSON is YAML: whatever is in the path is quoted.
-        text = f"{MARKER}\ninclude: {json.dumps(str(find_task_file(entry)))}\ntask: {json.dumps(entry.name)}\n"
+        try:
+            text = f"{MARKER}\ninclude: {json.dumps(str(find_task_file(entry)))}\ntask: {json.dumps(entry.name)}\n"
+        except LorafairError as error:
+            faults.append(str(error))
+            continue
         stub = folder / f"{entry.name}.yaml"
         try:
             present = stub.read_text(encoding="utf-8") if stub.exists() else None
@@ -85,6 +95,7 @@ def link_tasks(destination: Path | None = None) -> list[tuple[Path, bool]]:
         except OSError as error:
             raise LorafairError(f"{stub} cannot be written ({error.strerror or error}). {MANUAL}.") from error
         done.append((stub, present != text))
+    raise_faults(f"{len(done)} tasks are linked, these are not", faults)
     return done
 
 

@@ -13,7 +13,7 @@ def find_package(name: str) -> Path | None:
     """The folder of an installed package, or None; only its parents are imported, never the package itself."""
     try:
         spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
+    except Exception:  # a parent package may raise anything
         return None
     places = list(spec.submodule_search_locations or ()) if spec else []
     return Path(places[0]).resolve() if places else None
