@@ -62,6 +62,9 @@ TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)
 PACKAGE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 FOLDER = re.compile(r"(\./)?[\w\-][\w.\-]*(/[\w\-][\w.\-]*)*/?")
 """A folder below the registry file: relative, and never upwards."""
+_PART = r"(?:[^/.][^/]*|\.[^/.][^/]*|\.\.[^/]+)"
+PATH = re.compile(rf"(?:\./)?{_PART}(?:/{_PART})*")
+"""A file below a folder: relative, and never upwards."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +210,8 @@ def _check_types(body: dict[str, Any], allowed: Iterable[str]) -> Iterator[str]:
         for key, value in facts.items():
             if key not in FILE_TYPES:
                 yield f"file {role!r}: unknown key {key!r}.{did_you_mean(str(key), FILE_TYPES)}"
+            elif key == "path" and isinstance(value, str) and not PATH.fullmatch(value):
+                yield f"file {role!r}: `path:` is below the folder of the data, as in folder/file.tsv, not {value!r}."
             elif not _is_a(value, FILE_TYPES[key]):
                 yield f"file {role!r}: `{key}:` is a {_tell(FILE_TYPES[key])}, not {value!r}."
 

@@ -19,6 +19,7 @@ from lorafair.registry_file import (
     KINDS,
     NAME,
     PACKAGE,
+    PATH,
     SCHEMA,
     TARGET,
     TYPES,
@@ -53,7 +54,10 @@ MEANINGS = {
     "version": "Its own version: a new one scores again what an older one scored.",
 }
 """What each key means, for the hover of an editor."""
-FILE_MEANINGS = {"path": "Where the file lies below LORAFAIR_DATA.", "hub": "Where it lies in the Hub's repository."}
+FILE_MEANINGS = {
+    "path": "Where the file lies below LORAFAIR_DATA; for a data set of your own without `hub`, beside your registry.",
+    "hub": "Where it lies in the Hub's repository.",
+}
 PYDANTIC: dict[type, Any] = {
     str: StrictStr,
     bool: StrictBool,
@@ -61,13 +65,14 @@ PYDANTIC: dict[type, Any] = {
     list: list[StrictStr],
     dict: dict[str, Any],
 }
+PATH_RULES: dict[str, Any] = {"needed": True, "pattern": f"^(?:{PATH.pattern})$"}
 STRICT = ConfigDict(extra="forbid")
 
 
 def build_model() -> type[BaseModel]:
     """The pydantic model of a registry file, a user's own (which may say more than the built-in one)."""
     files = {
-        key: (PYDANTIC[kind], _field(FILE_MEANINGS.get(key, MEANINGS.get(key)), needed=key == "path"))
+        key: (PYDANTIC[kind], _field(FILE_MEANINGS.get(key, MEANINGS.get(key)), **PATH_RULES if key == "path" else {}))
         for key, kind in FILE_TYPES.items()
     }
     file: type[BaseModel] = create_model("File", __config__=STRICT, **files)  # type: ignore[call-overload]
@@ -126,7 +131,7 @@ def _shorten(schema: Any) -> Any:
     return {key: _shorten(part) for key, part in kept.items()}
 
 
-def _field(meaning: str | None, *, needed: bool = False, **rules: Any) -> Any:
+def _field(meaning: str | None, needed: bool = False, **rules: Any) -> Any:
     return Field(... if needed else None, description=meaning, **rules)
 
 

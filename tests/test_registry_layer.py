@@ -10,10 +10,15 @@ import pytest
 from click.testing import CliRunner
 from lorafair.cli.main import cli
 
+from lorafair.data.dataset import resolve
+from lorafair.environment import check_registry
 from lorafair.errors import LorafairError
+from lorafair.metric import load_metric
+from lorafair.model import pull_model
 from lorafair.registry import build_registry, load_registry, load_target, read_field
 from lorafair.registry_file import LOCAL
 from lorafair.registry_layer import find_local_file
+from lorafair.scores import read_direction
 from lorafair.scoring import identify_scorer, score_texts
 from lorafair.task import find_task_folders, load_tasks
 
@@ -288,3 +293,54 @@ def test_a_stranger_program_starts_in_a_folder_with_a_broken_registry(project):
     assert done.returncode == 2
     assert "registry.yaml:4: metric 'm': no description" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_data_set_of_the_working_folder_lies_beside_the_registry(project, monkeypatch):
+    monkeypatch.setenv("LORAFAIR_DATA", str(project / "elsewhere"))
+    declare(
+        project,
+        "schema: 1\ndatasets:\n  mine:\n    description: x\n    licence: MIT\n    files:\n"
+        "      pairs: {path: data/pairs.tsv, rows: 1, columns: [a, b]}\n",
+    )
+    with pytest.raises(LorafairError, match=rf"data/pairs.tsv is not in {project}.*\n.*registry.yaml:3"):
+        resolve("mine")
+    (project / "data").mkdir()
+    (project / "data" / "pairs.tsv").write_text("a\tb\n1\t2\n", encoding="utf-8")
+    found = resolve("mine")
+    assert found.rows("pairs") == [{"a": "1", "b": "2"}]
+    assert str(project) not in str(found.provenance())
+    declare(project, "schema: 1\ndatasets:\n  mine: {description: x, files: {p: {path: ../up.tsv}}}\n")
+    with pytest.raises(LorafairError, match="`path:` is below the folder of the data"):
+        resolve("mine")
+
+
+def test_model_that_says_too_little_to_be_pulled(project):
+    declare(project, "schema: 1\nmodels:\n  mine: {description: x, file: a.gguf}\n")
+    with pytest.raises(LorafairError, match="registry.yaml:3 gives no `distribution:`, `version:`.*`target:`"):
+        pull_model("mine", project, print)
+
+
+def test_doctor_says_what_does_not_come_from_lorafair(project):
+    assert [finding.text for finding in check_registry()][0].endswith("registry.yaml: scorer shouting")
+
+
+def test_score_of_a_plugin_has_the_direction_that_the_plugin_says(project):
+    assert read_direction("shouting") is False
+    module = (project / "my_own_scorer.py").read_text(encoding="utf-8").replace("better = False", "better = True")
+    sys.modules.pop("my_own_scorer")
+    (project / "my_own_scorer.py").write_text(module + "# longer, so that no cached bytecode is taken\n", "utf-8")
+    assert read_direction("shouting") is True
+    assert read_direction("of-a-log-from-elsewhere") is False
+
+
+def test_marks_of_a_metric_may_stand_in_the_registry(project):
+    code = "def total(table, weights):\n    return {'overall': weights @ table.y}\n"
+    (project / "my_own_scorer.py").write_text(code, encoding="utf-8")
+    declare(
+        project,
+        "schema: 1\nmetrics:\n  total: {target: 'my_own_scorer:total', description: x, row_additive: true}\n"
+        "  plain: {target: 'my_own_scorer:total', description: x}\n",
+    )
+    assert load_metric("total").row_additive is True
+    assert not hasattr(load_metric("plain"), "row_additive")
+    assert not hasattr(load_metric("total").__wrapped__, "row_additive")

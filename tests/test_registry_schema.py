@@ -25,7 +25,9 @@ VALUES = st.one_of(
     st.dictionaries(
         st.sampled_from(["templates", "lexicon"]),
         st.dictionaries(
-            st.sampled_from([*FILE_TYPES, "pat"]), st.sampled_from(["a", 1, True, None, ["a"]]), max_size=3
+            st.sampled_from([*FILE_TYPES, "pat"]),
+            st.sampled_from(["a", "a/.b", "a/../b", "/a", 1, True, None, ["a"]]),
+            max_size=3,
         ),
         max_size=2,
     ),

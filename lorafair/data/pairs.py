@@ -70,7 +70,7 @@ def load_pairs(name_or_path: str) -> Pairs:
         rows = check_rows(f"The dataset {name_or_path!r}", found)
         kept = ("sample", "licence", "planted", "revision")
         facts = {key: entry.fields[key] for key in kept if key in entry.fields}
-        facts |= {"source": "registry", "origin": f"{entry.origin} {entry.version}"}
+        facts |= {"source": "registry", "origin": f"{entry.origin} {entry.version}".strip()}
     else:
         path = Path(name_or_path).expanduser()
         if path.suffix not in {".jsonl", ".json"} and not path.exists():
