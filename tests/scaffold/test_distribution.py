@@ -67,7 +67,7 @@ def test_files_lie_where_the_command_says(tmp_path, monkeypatch):
         ("scorer", "float", "Python's own"),
         ("scorer", "profanity", "there already, from lorafair"),
         ("metric", "tasks", "package lorafair_tasks is installed"),
-        ("metric", "divide", "used inside"),
+        ("metric", "average", "used inside"),
         ("trainer", "torch", "used inside"),
     ],
 )
