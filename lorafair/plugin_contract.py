@@ -13,15 +13,15 @@ from typing import Any
 from lorafair.plan import DEFAULTS
 
 HYPER = tuple(key for key in DEFAULTS if key != "dtype")
-"""Settings of a run that every trainer is handed; ``dtype`` is the base's affair."""
+"""Settings of a run that a trainer may take; ``dtype`` is the base's affair."""
 
 
 @dataclass(frozen=True)
 class Contract:
     """How a plugin of one kind is called: ``positional`` arguments in order, then ``keywords`` by their names.
 
-    ``given_if_wanted`` names keywords that are handed only to those that have a parameter for them; ``together``
-    keywords that are all handed to those that have a parameter for the first; ``methods`` what a class has to have.
+    ``given_if_wanted`` names keywords that are handed only to those that have a parameter for them (or ``**settings``),
+    ``beside`` which of these are handed only beside another; ``methods`` what a class has to have.
     ``returns`` is one clause, ``fields`` the marks that the registry or the target may carry.
     """
 
@@ -31,14 +31,14 @@ class Contract:
     positional: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
     given_if_wanted: tuple[str, ...] = ()
-    together: tuple[str, ...] = ()
+    beside: tuple[tuple[str, str], ...] = ()
     methods: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
 
     @property
     def call(self) -> str:
-        """The call as text, e.g. ``method(*, target_modules, seed, [rank], [alpha])``; optional ones in brackets."""
-        named = [*self.keywords, *(f"[{name}]" for name in (*self.together, *self.given_if_wanted))]
+        """The call as text, optional keywords in brackets: ``method(*, [seed], [rank], [alpha], [target_modules])``."""
+        named = [*self.keywords, *(f"[{name}]" for name in self.given_if_wanted)]
         return f"{self.kind}({', '.join([*self.positional, *(['*', *named] if named else [])])})"
 
 
@@ -71,15 +71,15 @@ CONTRACTS: dict[str, Contract] = {
             "method",
             "a function from a run's settings to a PEFT config",
             "a peft.PeftConfig, or None to train every weight",
-            keywords=("target_modules", "seed"),
-            together=("rank", "alpha"),
+            given_if_wanted=("seed", "rank", "alpha", "target_modules"),
+            beside=(("alpha", "rank"),),
         ),
         Contract(
             "trainer",
             "a function that trains one model",
             "the pathlib.Path of a checkpoint folder below `out`",
             ("base", "data", "method", "out"),
-            ("seed", "label", "save_steps", "lr", *HYPER),
+            given_if_wanted=("seed", "label", "save_steps", "lr", *HYPER),
         ),
         Contract(
             "probe",
@@ -89,7 +89,7 @@ CONTRACTS: dict[str, Contract] = {
         ),
         Contract(
             "engine",
-            "a class, best a sub-class of lorafair.engines.contract.Engine",
+            "a sub-class of lorafair.engines.contract.Engine",
             "an lm-eval LM that serves several checkpoints",
             ("base", "checkpoints", "settings"),
             methods=("refuse", "wants_own", "identify", "with_neighbours", "ask", "warm", "start", "close"),
@@ -132,34 +132,35 @@ def _compare(contract: Contract, signature: inspect.Signature) -> list[str]:
         faults.append(f"has no place for {', '.join(missing)}: it is called as {contract.call}")
     named = {p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
     named -= {p.name for p in places[: len(contract.positional)]}
-    always = list_keywords(contract, named)
-    lacking = [name for name in always if name not in named and not takes_all]
+    lacking = [name for name in contract.keywords if name not in named and not takes_all]
     if lacking:
         faults.append(f"has no parameter {', '.join(lacking)}: add it, or **settings for what it does not use")
+    handed = {*contract.keywords, *list_wanted(contract, named)}
     needy = [
         p.name
         for p in parameters
         if p.default is p.empty
         and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
         and p not in places[: len(contract.positional)]
-        and (p.name not in {*always, *contract.given_if_wanted} or p.kind is p.POSITIONAL_ONLY)
+        and (p.name not in handed or p.kind is p.POSITIONAL_ONLY)
     ]
     if needy:
         faults.append(f"needs {', '.join(needy)}, which nobody hands it: give it a default")
     return faults
 
 
-def list_keywords(contract: Contract, named: Iterable[str]) -> list[str]:
-    """The keywords that a plugin with parameters ``named`` is always handed."""
-    return [*contract.keywords, *(contract.together if contract.together[:1] and contract.together[0] in named else ())]
+def list_wanted(contract: Contract, named: Iterable[str]) -> list[str]:
+    """The optional keywords that may be handed to a plugin with parameters ``named``."""
+    needs = dict(contract.beside)
+    return [key for key in contract.given_if_wanted if key not in needs or needs[key] in named]
 
 
 def fill_call(contract: Contract, target: Callable[..., Any], offered: Mapping[str, Any]) -> dict[str, Any]:
     """The keywords of a call with ``offered`` values, as LoRAFair makes it: see :class:`Contract`."""
     parameters = inspect.signature(target).parameters
     takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    wanted = {key for key in contract.given_if_wanted if takes_all or key in parameters}
-    return {key: offered[key] for key in (*list_keywords(contract, parameters), *wanted) if key in offered}
+    wanted = [key for key in list_wanted(contract, parameters) if takes_all or key in parameters]
+    return {key: offered[key] for key in (*contract.keywords, *wanted) if key in offered}
 
 
 def describe_value(value: Any) -> str:

@@ -92,9 +92,10 @@ def try_dataset(entry: Entry, target: Any, call: Call) -> Trial:
 
 
 def try_engine(entry: Entry, target: Any, call: Call) -> Trial:
-    """Whether the class is an lm-eval LM; none is started."""
-    is_model = any(kind.__module__ == "lm_eval.api.model" and kind.__name__ == "LM" for kind in inspect.getmro(target))
-    return ([] if is_model else ["is not a sub-class of lm_eval.api.model.LM"]), ["signature only"]
+    """Whether the class is an Engine; none is started."""
+    place = ("lorafair.engines.contract", "Engine")
+    is_engine = any((kind.__module__, kind.__name__) == place for kind in inspect.getmro(target))
+    return ([] if is_engine else [f"is not a sub-class of {'.'.join(place)}"]), ["signature only"]
 
 
 def make_table() -> Table:

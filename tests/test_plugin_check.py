@@ -72,9 +72,13 @@ SIGNATURES = [
     ("scorer", "(texts, model)", "needs model, which nobody hands it"),
     ("metric", "(table)", "has no place for weights"),
     ("method", "(rank, **settings)", None),
-    ("method", "(rank, seed, target_modules)", "has no parameter alpha"),
+    ("method", "(rank, seed, target_modules)", None),
+    ("method", "()", None),
+    ("method", "(alpha)", "needs alpha, which nobody hands it"),
     ("method", "(strength, **settings)", "needs strength, which nobody hands it"),
-    ("trainer", "(base, data, method, out)", "has no parameter seed, label, save_steps, lr, epochs"),
+    ("trainer", "(base, data, method, out)", None),
+    ("trainer", "(base, data, method, out, *, lr, label, schedule)", None),
+    ("trainer", "(base, data, method, out, *, dtype)", "needs dtype, which nobody hands it"),
     ("trainer", "(base, data, **settings)", "has no place for method, out"),
     ("probe", "(engine, *args)", None),
     ("engine", "(base, checkpoints, settings)", "not a class"),
@@ -100,7 +104,7 @@ def plant(project: Path, code: str, **kinds: str) -> None:
 
 
 def check(*args: str, code: int):
-    done = CliRunner().invoke(cli, ["plugins", "check", "--time-limit", "0.5", *args])
+    done = CliRunner().invoke(cli, ["plugins", "check", *args])
     assert done.exit_code == code, done.output
     return done.output
 
@@ -130,7 +134,8 @@ def test_honest_plugin_passes(project, kind):
 @pytest.mark.parametrize(("kind", "body", "expected"), OFFENDERS)
 def test_offender_is_told_with_file_and_line(project, kind, body, expected):
     plant(project, f"def bad({PARAMETERS[kind]}):\n    {body}\n", **{kind: "bad"})
-    assert re.search(rf"{MODULE}.py:1: .*{expected}", check("bad", code=1))
+    limit = ("--time-limit", "0.5") if "sleep" in body else ()
+    assert re.search(rf"{MODULE}.py:1: .*{expected}", check("bad", *limit, code=1))
 
 
 @pytest.mark.parametrize(("kind", "signature", "expected"), SIGNATURES)
@@ -145,7 +150,8 @@ def test_contracts_hold_for_every_built_in_and_cover_every_kind():
     assert set(CONTRACTS) == set(KINDS)
     trainer = inspect.signature(load_target(load_registry().get("trainer", "sft")))
     contract = CONTRACTS["trainer"]
-    trainer.bind(*contract.positional, **dict.fromkeys(contract.keywords))
+    trainer.bind(*contract.positional, **dict.fromkeys(contract.given_if_wanted))
+    assert CONTRACTS["method"].call == "method(*, [seed], [rank], [alpha], [target_modules])"
 
 
 def test_all_faults_come_at_once_and_one_offender_does_not_hide_another(project):
@@ -200,6 +206,17 @@ def test_import_error_names_kind_name_target_and_distribution_unless_an_extra_br
     done = subprocess.run(command, capture_output=True, encoding="utf-8", env=env)
     assert done.returncode == 0
     assert "it needs an optional extra: pip install 'acme-fair[gpu]'" in done.stdout
+
+
+def test_class_that_is_no_engine(project):
+    names = CONTRACTS["engine"].methods
+    code = "class bad:\n    def __init__(self, base, checkpoints, settings): ...\n"
+    plant(project, code + "".join(f"    def {name}(self): ...\n" for name in names), engine="bad")
+    assert f"{MODULE}.py:1: is not a sub-class of lorafair.engines.contract.Engine" in check("bad", code=1)
+    plant(project, "class bad:\n    def __init__(self, base): ...\n", engine="bad")
+    output = check("bad", code=1)
+    assert all(f"has no method {name}" in output for name in names)
+    assert "has no place for checkpoints, settings" in output
 
 
 def test_yaml_that_lm_eval_skips_in_silence_is_a_fault(project):

@@ -85,6 +85,7 @@ def test_scorer_of_the_working_folder_scores_without_packaging(project):
     assert (entry.origin, entry.line) == (LOCAL, 3)
     assert str(project) not in sys.path  # not before its code is asked for
     assert score_texts("shouting", ["AbCd", ""]) == [0.5, 0.0]  # blank: lower is better, told by the function
+    assert load_target(entry)(["AB"]) == [1.0]
     assert sys.path[-1] == str(project)
     assert sys.path.index(str(project)) == len(sys.path) - 1
     assert identify_scorer("shouting", {})["scorer_version"] == "1"
@@ -325,12 +326,20 @@ def test_doctor_says_what_does_not_come_from_lorafair(project):
 
 
 def test_score_of_a_plugin_has_the_direction_that_the_plugin_says(project):
-    assert read_direction("shouting") is False
-    module = (project / "my_own_scorer.py").read_text(encoding="utf-8").replace("better = False", "better = True")
-    sys.modules.pop("my_own_scorer")
-    (project / "my_own_scorer.py").write_text(module + "# longer, so that no cached bytecode is taken\n", "utf-8")
-    assert read_direction("shouting") is True
-    assert read_direction("of-a-log-from-elsewhere") is False
+    more = "def praise(texts): ...\npraise.higher_is_better = True\ndef silent(texts): ...\n"
+    with (project / "my_own_scorer.py").open("a", encoding="utf-8") as file:
+        file.write(more)
+    names = ("praise", "silent")
+    more = "".join(f"  {name}: {{target: 'my_own_scorer:{name}', description: x}}\n" for name in names)
+    declare(project, LOCAL_TEXT + more + "  gone: {target: 'acme_gone:x', description: x}\n")
+    directions = {name: read_direction(name) for name in ("shouting", *names, "gone", "of-a-log-from-elsewhere")}
+    assert directions == {
+        "shouting": False,
+        "praise": True,
+        "silent": None,
+        "gone": None,
+        "of-a-log-from-elsewhere": False,
+    }
 
 
 def test_marks_of_a_metric_may_stand_in_the_registry(project):
@@ -343,4 +352,3 @@ def test_marks_of_a_metric_may_stand_in_the_registry(project):
     )
     assert load_metric("total").row_additive is True
     assert not hasattr(load_metric("plain"), "row_additive")
-    assert not hasattr(load_metric("total").__wrapped__, "row_additive")
