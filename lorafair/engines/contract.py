@@ -121,6 +121,20 @@ class Engine(TemplateLM):  # type: ignore[misc]
 
     # -- lm-eval's side ------------------------------------------------------------------------------------------
 
+    @classmethod
+    def create_from_arg_obj(cls, arg_dict: dict[str, Any], additional_config: dict[str, Any] | None = None) -> Engine:
+        """As lm_eval makes a model from ``--model_args``: see :func:`lorafair.engines.plain.open_plain`."""
+        from lorafair.engines.plain import open_plain
+
+        return open_plain(cls, arg_dict, additional_config or {})
+
+    @classmethod
+    def create_from_arg_string(cls, arg_string: str, additional_config: dict[str, Any] | None = None) -> Engine:
+        """The same from ``key=value,key=value``."""
+        from lm_eval.utils import simple_parse_args_string
+
+        return cls.create_from_arg_obj(simple_parse_args_string(arg_string), additional_config)
+
     def _answer(self, instances: Sequence[Any]) -> list[Any]:
         planned = plan_requests(instances, self.active, {"active": self.active}, {}, self.settings.seed)
         answers = {request.key: answer for request, answer in self.ask(planned)}
