@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from .plugin_timeout import add_plugin_timeout
+
 
 @click.command("eval")
 @click.option("--base", required=True, metavar="MODEL", help="Base model: a folder, or a Hub id.")
@@ -44,6 +46,7 @@ import click
     show_default=True,
     help="Folder.",
 )
+@add_plugin_timeout
 def command(
     base: str,
     checkpoints: tuple[str, ...],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,26 @@ def read_scores(folder: Path, model: str, task: str, faults: list[str]) -> dict[
     for (scorer, document), hits in values.items():
         shares.setdefault(scorer, {})[document] = sum(hits) / len(hits)
     return shares
+
+
+def read_failures(samples: Path, metadata: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
+    """Metric -> why its scorer failed, and sentences on what scorers did beside scoring.
+
+    Args:
+        samples: the samples file; what ``lorafair score`` found about it stands in the folder's provenance.
+        metadata: the task's, from the results file, where the task itself had a scorer fail.
+    """
+    import json
+
+    failed, remarks = dict(metadata.get("failed") or {}), list(metadata.get("remarks") or ())
+    try:
+        found = json.loads((samples.parent / "scores.provenance.json").read_text(encoding="utf-8"))["settings"]
+        if samples.name in found["samples"]:
+            failed |= {f"toxicity_{scorer}": why for scorer, why in found.get("failed", {}).items()}
+            remarks += found.get("remarks", {}).values()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass  # a damaged file is told by `lorafair score`; the scores themselves are read from another
+    return {str(metric): str(why) for metric, why in failed.items()}, [str(said).rstrip(".") for said in remarks]
 
 
 def _stamp(folder: Path) -> float:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from lorafair.identity import Model
+from lorafair.isolation import PluginFailed
 from lorafair.leaderboard.column import arrange, find_references
+from lorafair.leaderboard.failure import list_failed_rows, tell_remarks, try_metric
 from lorafair.records import Comparison, Row
-from lorafair.registry import load_registry, load_target
 from lorafair.samples import Audit, Samples
 from lorafair.statistics.compare import Column, Pair, claim, measure, subtract
 from lorafair.statistics.correction import scale_resamples
 from lorafair.statistics.interval import Estimate
 from lorafair.statistics.summary import Settings, Summary
+from lorafair.statistics.table import Metric
 from lorafair.statistics.verdict import certain_sign, judge
 
 
@@ -23,19 +25,23 @@ from lorafair.statistics.verdict import certain_sign, judge
 class Rows:
     """The rows of one audit and how they were made, for the lines under a table.
 
-    ``family``: reference -> (number of level tests, number of contrast tests) that Holm corrected over.
+    ``family``: reference -> (number of level tests, number of contrast tests) that Holm corrected over; ``failed``:
+    why the metric gave no number, a sentence each.
     """
 
     rows: list[Row]
     settings: Settings
     family: dict[str, tuple[int, int]]
     notes: list[str]
+    failed: list[str] = field(default_factory=list)
 
 
 def build_rows(
     audit: Audit, *, seed: int = 0, resamples: int | None = None, against: str | None = None, metric: str = "rate"
 ) -> Rows:
     """Measure every model, compare it with its references, and correct over the family of each reference.
+
+    A column on which a stranger's metric or scorer fails has rows that say so, and is in no family.
 
     Args:
         audit: what :func:`lorafair.samples.read_audit` read.
@@ -47,8 +53,19 @@ def build_rows(
     Raises:
         LorafairError: for an unknown label or metric.
     """
-    function = load_target(load_registry().get("metric", metric))
-    columns = arrange(audit)
+    function, columns, failed = try_metric(metric, arrange(audit))
+    try:
+        found = _compare(audit, columns, function, seed, resamples, against)
+    except PluginFailed as error:  # it answered once, and no more
+        failed |= {(column.task, column.metric): str(error) for column in columns}
+        found = _compare(audit, [], function, seed, resamples, against)
+    rows, notes = found.rows + list_failed_rows(audit, failed), found.notes + tell_remarks(metric)
+    return replace(found, rows=rows, notes=notes, failed=list(dict.fromkeys(failed.values())))
+
+
+def _compare(
+    audit: Audit, columns: list[Column], function: Metric, seed: int, resamples: int | None, against: str | None
+) -> Rows:
     references = {model.label: find_references(model, audit.models, against) for model in audit.models}
     asked = sum(len(column.values) * max(1, len(column.groups)) for column in columns)
     settings = Settings(seed=seed, resamples=scale_resamples(asked, resamples))
