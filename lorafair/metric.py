@@ -63,7 +63,7 @@ def measure(metric: Metric, columns: Mapping[str, Any], weights: Floats, setting
         settings: handed to the metric.
 
     Returns:
-        ``overall``, every group and gap of the table, and what else the metric gives, as float arrays of shape (B,).
+        the keys of :func:`list_keys` as float arrays of shape (B,); what else the metric gives is left out.
 
     Raises:
         PluginFailed: for missing keys, other shapes or types, or infinity, in words that follow the metric's name.
@@ -72,11 +72,16 @@ def measure(metric: Metric, columns: Mapping[str, Any], weights: Floats, setting
     found = metric(table, weights, **settings)
     if not isinstance(found, Mapping):
         raise PluginFailed(f"gave {repr(found)[:80]} where a mapping of keys to arrays was expected")
-    gaps = ["gap"] if len(table.groups) == 1 else [f"gap:{attribute}" for attribute in table.groups]
-    needed = ["overall", *(f"group:{a}={name}" for a in table.groups for name in table.names[a]), *gaps]
+    needed = list_keys(table)
     if missing := [key for key in needed if key not in found]:
         raise PluginFailed(f"gave nothing for {', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}")
-    return {str(key): _take(str(key), value, len(weights)) for key, value in found.items()}
+    return {key: _take(key, found[key], len(weights)) for key in needed}
+
+
+def list_keys(table: Table) -> list[str]:
+    """What a metric answers about a table: ``overall``, each group, and each attribute's gap."""
+    gaps = ["gap"] if len(table.groups) == 1 else [f"gap:{attribute}" for attribute in table.groups]
+    return ["overall", *(f"group:{a}={name}" for a in table.groups for name in table.names[a]), *gaps]
 
 
 def _take(key: str, value: Any, rows: int) -> Floats:

@@ -51,15 +51,14 @@ def score_results(results: str | Path, scorers: Sequence[str], settings: Mapping
         LorafairError: for a folder without samples of generated text, damaged files (all named at once), an unknown
             scorer, or a setting that none of the scorers takes.
     """
-    from lorafair.isolation import PluginFailed, read_remarks
-    from lorafair.registry import load_registry
-    from lorafair.scoring import identify_scorer, require_numbers, score_texts, select_settings
+    from lorafair.isolation import PluginFailed
+    from lorafair.scoring import find_remarks, identify_scorer, require_numbers, score_texts, select_settings
 
-    entries = {name: load_registry().get("scorer", name) for name in scorers}
+    names = list(dict.fromkeys(scorers))
     chosen: dict[str, dict[str, Any]] = {}
     identities: dict[str, Any] = {}
     failed: dict[str, str] = {}
-    for name in entries:
+    for name in names:
         try:
             chosen[name] = select_settings(name, settings or {})
             identities[name] = identify_scorer(name, chosen[name])
@@ -72,7 +71,7 @@ def score_results(results: str | Path, scorers: Sequence[str], settings: Mapping
     folders = dict.fromkeys(sample.folder for sample in samples)
     scored = texts = reused = not_scored = 0
     written: dict[Path, None] = {}
-    for name in entries:
+    for name in names:
         todo = [sample for sample in samples if name not in kept[sample.path]]
         words = [completion.text for sample in todo for completion in sample.completions]
         if name not in failed:
@@ -88,11 +87,11 @@ def score_results(results: str | Path, scorers: Sequence[str], settings: Mapping
                 scored, texts = scored + len(words), texts + len(set(words))
                 not_scored += sum(kept[sample.path][name].count(None) for sample in samples)
                 reused += sum(len(sample.completions) for sample in samples if sample not in todo)
-        remarks = {key: said for key, entry in entries.items() if (said := read_remarks(entry))}
+        remarks = find_remarks(names)
         for folder in folders:
             mine = [sample for sample in samples if sample.folder == folder]
             if name in failed or any(sample in todo for sample in mine) or name in _read_settings(folder, "failed"):
-                marks = {"scorers": identities, "failed": dict.fromkeys(entries) | failed, "remarks": remarks}
+                marks = {"scorers": identities, "failed": dict.fromkeys(names) | failed, "remarks": remarks}
                 written[_write(folder, mine, kept, marks)] = None
     return Outcome(list(written), scored, texts, reused, not_scored, failed, remarks)
 

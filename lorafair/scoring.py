@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import math
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from lorafair.errors import LorafairError
-from lorafair.isolation import PluginFailed, is_built_in, name_plugin, open_plugin
+from lorafair.isolation import PluginFailed, is_built_in, name_plugin, open_plugin, read_remarks
 from lorafair.registry import load_registry, load_target
 
 if TYPE_CHECKING:
@@ -131,6 +131,17 @@ def identify_scorer(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     identify = getattr(module, "identify", None)
     own = identify(**settings) if callable(identify) else {}
     return said | {"source_sha256": hash_file(source) if source else None} | own
+
+
+def name_version(name: str) -> str:
+    """The distribution that a scorer comes from and its version, e.g. ``lorafair 0.1.0``, for a run's settings."""
+    entry = load_registry().get("scorer", name)
+    return f"{entry.origin} {entry.version}"
+
+
+def find_remarks(names: Iterable[str]) -> dict[str, str]:
+    """What strangers' scorers did since this process began beside scoring: a sentence for each that did anything."""
+    return {name: said for name in names if (said := read_remarks(load_registry().get("scorer", name)))}
 
 
 def select_settings(name: str, offered: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,61 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from lorafair.identity import Model
-from lorafair.isolation import PluginFailed, read_remarks
-from lorafair.metric import load_metric
+from lorafair.isolation import PluginFailed, is_built_in, read_remarks
+from lorafair.metric import list_keys, load_metric
 from lorafair.records import Row
 from lorafair.registry import load_registry
 from lorafair.samples import Audit, Samples
 from lorafair.statistics.compare import Column
-from lorafair.statistics.table import Metric
+from lorafair.statistics.table import Floats, Metric, Table
 
 Failures = dict[tuple[str, str], str]
 """(task, metric) -> why there is no number."""
 
 
+class Tried:
+    """A stranger's metric that has answered once; should it fail later, NaN takes its place and ``failed`` says why."""
+
+    def __init__(self, name: str) -> None:
+        self.failed = ""
+        self.entry = load_registry().get("metric", name)
+        self._ask = load_metric(name)
+        self.__dict__ = vars(self._ask) | self.__dict__
+
+    def __call__(self, table: Table, weights: Floats, **settings: Any) -> dict[str, Floats]:
+        """The metric's answer, or NaN for every key."""
+        if not self.failed:
+            try:
+                return self._ask(table, weights, **settings)
+            except PluginFailed as error:
+                self.failed = str(error)
+        return {key: np.full(len(weights), np.nan) for key in list_keys(table)}
+
+
 def try_metric(name: str, columns: Sequence[Column]) -> tuple[Metric, list[Column], Failures]:
     """The metric of the registry, the columns that it can measure, and why it fails on the others.
 
-    Asked once about each model's documents, with weights of one, so that a column that fails is in no family.
+    A stranger's is asked once about each model's documents first, so that a column that fails is in no family.
     """
     failed: Failures = {}
+    entry = load_registry().get("metric", name)
+    if is_built_in(entry):
+        return load_metric(name), list(columns), failed
     try:
-        function = load_metric(name)
+        function = Tried(name)
     except PluginFailed as error:
-        return _refuse, [], {(column.task, column.metric): str(error) for column in columns}
+        return load_metric("rate"), [], {(column.task, column.metric): str(error) for column in columns}
     for column in columns:
-        try:
-            for label in column.values:
-                table, scored = column.table(label)
-                if scored.any():
-                    function(table, np.ones((2, len(table.y))))
-        except PluginFailed as error:
-            failed[column.task, column.metric] = str(error)
+        tables = [column.table(label)[0] for label in column.values]
+        for table in (each for each in tables if len(each.y)):
+            function(table, np.ones((2, len(table.y))))
+        if function.failed:
+            failed[column.task, column.metric], function.failed = function.failed, ""
     return function, [column for column in columns if (column.task, column.metric) not in failed], failed
 
 
-def _refuse(*_: object, **__: object) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
-    raise PluginFailed("a metric that could not be loaded was asked")
+def add_failures(
+    rows: list[Row], audit: Audit, columns: Sequence[Column], metric: Metric, failed: Failures
+) -> tuple[list[Row], Failures, list[str]]:
+    """The rows, with one for each model and column that has no number because the metric or a scorer failed.
 
-
-def list_failed_rows(audit: Audit, failed: Mapping[tuple[str, str], str]) -> list[Row]:
-    """A row for each model and column that has no number because a metric (``failed``) or a scorer failed."""
-    models, rows = {model.label: model for model in audit.models}, []
+    Returns:
+        the rows (none of the metric's own where it failed after it had answered once), why columns failed, and what
+        the metric did beside measuring.
+    """
+    if isinstance(metric, Tried) and metric.failed:
+        failed, rows = {(column.task, column.metric): metric.failed for column in columns} | failed, []
+    models, more = {model.label: model for model in audit.models}, []
     for one in audit.samples:
-        here = {metric: why for (task, metric), why in failed.items() if task == one.task and metric in one.values}
-        rows += [_describe(models[one.model], one, *item) for item in sorted((one.failed | here).items())]
-    return rows
-
-
-def tell_remarks(metric: str) -> list[str]:
-    """What the metric's plugin did beside measuring, for the foot lines."""
-    said = read_remarks(load_registry().get("metric", metric))
-    return [said] if said else []
+        here = {name: why for (task, name), why in failed.items() if task == one.task and name in one.values}
+        more += [_describe(models[one.model], one, *item) for item in sorted((one.failed | here).items())]
+    said = read_remarks(metric.entry) if isinstance(metric, Tried) else ""
+    return rows + more, failed, [said] if said else []
 
 
 def _describe(model: Model, samples: Samples, metric: str, why: str) -> Row:

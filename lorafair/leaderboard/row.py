@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 from lorafair.identity import Model
-from lorafair.isolation import PluginFailed
 from lorafair.leaderboard.column import arrange, find_references
-from lorafair.leaderboard.failure import list_failed_rows, tell_remarks, try_metric
+from lorafair.leaderboard.failure import add_failures, try_metric
 from lorafair.records import Comparison, Row
 from lorafair.samples import Audit, Samples
 from lorafair.statistics.compare import Column, Pair, claim, measure, subtract
 from lorafair.statistics.correction import scale_resamples
 from lorafair.statistics.interval import Estimate
 from lorafair.statistics.summary import Settings, Summary
-from lorafair.statistics.table import Metric
 from lorafair.statistics.verdict import certain_sign, judge
 
 
@@ -54,18 +52,6 @@ def build_rows(
         LorafairError: for an unknown label or metric.
     """
     function, columns, failed = try_metric(metric, arrange(audit))
-    try:
-        found = _compare(audit, columns, function, seed, resamples, against)
-    except PluginFailed as error:  # it answered once, and no more
-        failed |= {(column.task, column.metric): str(error) for column in columns}
-        found = _compare(audit, [], function, seed, resamples, against)
-    rows, notes = found.rows + list_failed_rows(audit, failed), found.notes + tell_remarks(metric)
-    return replace(found, rows=rows, notes=notes, failed=list(dict.fromkeys(failed.values())))
-
-
-def _compare(
-    audit: Audit, columns: list[Column], function: Metric, seed: int, resamples: int | None, against: str | None
-) -> Rows:
     references = {model.label: find_references(model, audit.models, against) for model in audit.models}
     asked = sum(len(column.values) * max(1, len(column.groups)) for column in columns)
     settings = Settings(seed=seed, resamples=scale_resamples(asked, resamples))
@@ -95,7 +81,9 @@ def _compare(
                 keys = ((column.task, column.metric, model.label, one) for one in references[model.label])
                 mine = [of[key] for key in keys if key in of]
                 rows += _rows(model, column, samples[model.label, column.task], summary, mine, settings)
-    return Rows(rows, settings, family, [note for one in audit.samples for note in one.notes])
+    rows, failed, remarks = add_failures(rows, audit, columns, function, failed)
+    notes = [note for one in audit.samples for note in one.notes]
+    return Rows(rows, settings, family, notes + remarks, list(dict.fromkeys(failed.values())))
 
 
 def _rows(
