@@ -47,6 +47,7 @@ def leaderboard(
     """
     from lorafair.errors import LorafairError
     from lorafair.leaderboard.line import build_lines
+    from lorafair.leaderboard.origin import write_provenance
     from lorafair.leaderboard.render import render_csv, render_json, render_markdown, render_terminal, write_rows
     from lorafair.leaderboard.row import build_rows
     from lorafair.samples import read_audit
@@ -71,7 +72,8 @@ def leaderboard(
         }[form]()
     try:
         write_rows(found.rows, audit.folders[0] / "rows.jsonl")
-    except LorafairError as error:
+        write_provenance(found, audit.folders[0] / "rows.provenance.json")
+    except (LorafairError, OSError) as error:
         click.echo(f"Note: {error}", err=True)
     if out is None:
         click.echo(text, nl=False)

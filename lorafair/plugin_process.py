@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,20 +48,20 @@ def identify(target: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     return dict(json.loads(json.dumps(found, default=str)))
 
 
-def answer(target: Any, message: Mapping[str, Any]) -> Any:
-    """The answer to ``describe``, ``identify`` (settings), ``score`` (texts, …), ``measure`` (table, weights, …)."""
-    question = message["ask"]
+def prepare(message: Mapping[str, Any]) -> Callable[[Any], Any]:
+    """What is done with the plugin for ``describe``, ``identify`` (settings), ``score`` (texts, …) or ``measure``."""
+    question, settings = message["ask"], message.get("settings", {})
     if question == "describe":
-        return describe(target)
+        return describe
     if question == "identify":
-        return identify(target, message["settings"])
+        return lambda target: identify(target, settings)
     if question == "score":
         from lorafair.scoring import take_scores
 
-        return take_scores(target, message["texts"], message["settings"])
+        return lambda target: take_scores(target, message["texts"], settings)
     from lorafair.metric import measure
 
-    return measure(target, message["table"], message["weights"], message["settings"])
+    return lambda target: measure(target, message["table"], message["weights"], settings)
 
 
 def reply(entry: Entry, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,12 +69,14 @@ def reply(entry: Entry, message: Mapping[str, Any]) -> dict[str, Any]:
 
     Outcomes: ``answer``; ``failed`` and ``unloadable``, the plugin's fault; ``mend``, a LorafairError of the plugin.
     """
-    before, modules, printed = read_state(), set(sys.modules), os.fstat(1).st_size
-    outcome, said = "unloadable", None
+    ask, printed = prepare(message), os.fstat(1).st_size
+    outcome, said, changed = "unloadable", None, list[str]()
+    before, modules = read_state(), set(sys.modules)
     try:
         target = load_target(entry)
-        outcome = "mend"
-        outcome, said = "answer", answer(target, message)
+        changed += tell_changes(before, middle := read_state(), imported=True)
+        before, modules, outcome = middle, set(sys.modules), "mend"
+        outcome, said = "answer", ask(target)
     except PluginFailed as error:
         outcome, said = "failed", f"{error}."
     except LorafairError as error:
@@ -83,7 +85,8 @@ def reply(entry: Entry, message: Mapping[str, Any]) -> dict[str, Any]:
         outcome, said = "failed", f"failed{_count(message)}: {_tell(error)}."
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-    remarks = [f"changed {what}" for what in tell_changes(before, read_state(), imported=set(sys.modules) != modules)]
+    changed += tell_changes(before, read_state(), imported=set(sys.modules) != modules)
+    remarks = [f"changed {', '.join(dict.fromkeys(changed))}"] if changed else []
     if text := _read_output(printed):
         remarks.append(f"printed to standard output ({text!r})")
     return {"outcome": outcome, "said": said, "remarks": remarks}
