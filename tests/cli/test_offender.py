@@ -137,6 +137,25 @@ def test_every_format_says_failed_and_numbers_beside_it_are_byte_for_byte_the_sa
     assert facts["rate"]["origin"] == "lorafair"
 
 
+def test_a_task_whose_hook_raises_is_told_in_one_message_and_its_answers_stay(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lorafair_tasks.honest.task import Honest
+
+    arguments = ["eval", "--base", tiny_base, "--task", "lorafair_honest_sample", "--engine", "hf", "--no-verify"]
+    arguments = [str(part) for part in (*arguments, "--limit", 4, "--out", tmp_path)]
+    with monkeypatch.context() as patch:
+        patch.setattr(Honest, "process_results", lambda *_: {}["planted"])
+        done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 2
+    assert "lorafair_honest_sample failed on the stored answers of base: KeyError: 'planted' (test_offender.py:" in (
+        done.output
+    )
+    again = CliRunner().invoke(cli, arguments)
+    assert again.exit_code == 0, again.output
+    assert "0 requests asked" in again.output
+
+
 def test_an_evaluation_goes_on_without_the_scorer_that_fails(
     site: Path, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
