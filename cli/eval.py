@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .plugin_timeout import add_plugin_timeout
+from .plugins_timeout import add_plugin_timeout
 
 
 @click.command("eval")
