@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lorafair.errors import LorafairError
+from lorafair.registry_layer import describe_origin
 
 if TYPE_CHECKING:
     from lorafair.registry import Entry
@@ -38,4 +39,4 @@ def blame_plugin(entry: Entry, doing: str = "") -> Iterator[None]:
 
 def describe_plugin(entry: Entry) -> str:
     """A plugin in the middle of a sentence: kind, name, target, distribution and version."""
-    return f"{entry.kind} {entry.name!r} ({entry.target}, from {entry.origin} {entry.version})"
+    return f"{entry.kind} {entry.name!r} ({entry.target}, from {describe_origin(entry)})"

@@ -111,6 +111,7 @@ class Row(Record):
     sample_data: bool
     comparisons: list[Comparison] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
+    failed: str | None = Field(default=None, description="why the plugin behind this column gave no number")
 
 
 class Probed(Record):

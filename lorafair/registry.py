@@ -184,7 +184,15 @@ def read_field(entry: Entry, key: str, default: Any = None, target: Any = None) 
         return entry.fields[key]
     if entry.target is None or entry.kind == "task":
         return default
-    value = getattr(load_target(entry) if target is None else target, key, default)
+    return check_field(entry, key, getattr(load_target(entry) if target is None else target, key, default), default)
+
+
+def check_field(entry: Entry, key: str, value: Any, default: Any = None) -> Any:
+    """``value``, what a target carries as its attribute ``key``, if it is ``default`` or of the key's type.
+
+    Raises:
+        LorafairError: if it is of another type.
+    """
     if value is not default and not isinstance(value, TYPES.get(key, object)):
         raise LorafairError(
             f"The {entry.kind} {entry.name!r} ({entry.target}, from {describe_origin(entry)}): its attribute `{key}` "
