@@ -7,6 +7,7 @@ A probe is ``(engine, checkpoint, documents, **settings) -> records``: ``engine`
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,8 @@ def run_probe(plan: ProbePlan, say: Callable[[str], None]) -> ProbeOutcome:
         LorafairError: with every fault of probe, settings, base, checkpoints, documents and engine at once, before
             anything is asked.
     """
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     entry, probe, base, checkpoints, documents = _prepare(plan)
     from lorafair.engines.contract import EngineSettings
     from lorafair.preparation import engine_settings, quiet
