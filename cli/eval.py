@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from .plugins_timeout import add_plugin_timeout
+
 
 @click.command("eval")
 @click.option("--base", required=True, metavar="MODEL", help="Base model: a folder, or a Hub id.")
@@ -44,6 +46,7 @@ import click
     show_default=True,
     help="Folder.",
 )
+@add_plugin_timeout
 def command(
     base: str,
     checkpoints: tuple[str, ...],
@@ -100,6 +103,11 @@ def command(
     for label, path in outcome.results.items():
         click.echo(f"  {label}: {path}")
     click.echo(f"Compare them: lorafair leaderboard {out}")
-    if outcome.failed:
-        reasons = "".join(f"\n  - {label}: {why}." for label, why in outcome.failed.items())
-        raise click.ClickException(f"Left out, and on no leaderboard:{reasons}")
+    for remark in outcome.remarks:
+        click.echo(f"Note: {remark}.", err=True)
+    faults = {
+        "Left out, and on no leaderboard:": [f"{label}: {why}." for label, why in outcome.failed.items()],
+        "Marked as failed on the leaderboard:": [f"{column}: {why}" for column, why in outcome.broken.items()],
+    }
+    if said := [line for title, found in faults.items() if found for line in (title, *(f"  - {one}" for one in found))]:
+        raise click.ClickException("\n".join(said))

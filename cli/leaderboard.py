@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from .plugins_timeout import add_plugin_timeout
+
 
 @click.command()
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -26,6 +28,7 @@ import click
 @click.option("--seed", default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option("--resamples", type=click.IntRange(min=200), help="B; default 2,000, more for many comparisons.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file instead of printing.")
+@add_plugin_timeout
 def leaderboard(
     results: tuple[Path, ...],
     form: str,
@@ -44,6 +47,7 @@ def leaderboard(
     """
     from lorafair.errors import LorafairError
     from lorafair.leaderboard.line import build_lines
+    from lorafair.leaderboard.origin import write_provenance
     from lorafair.leaderboard.render import render_csv, render_json, render_markdown, render_terminal, write_rows
     from lorafair.leaderboard.row import build_rows
     from lorafair.samples import read_audit
@@ -68,16 +72,19 @@ def leaderboard(
         }[form]()
     try:
         write_rows(found.rows, audit.folders[0] / "rows.jsonl")
-    except LorafairError as error:
+        write_provenance(found, audit.folders[0] / "rows.provenance.json")
+    except (LorafairError, OSError) as error:
         click.echo(f"Note: {error}", err=True)
     if out is None:
         click.echo(text, nl=False)
-        return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise LorafairError(f"--out {out} cannot be written ({error.strerror}): choose another file.") from error
-    click.echo(f"Wrote {out}.", err=True)
+    else:
+        try:
+            out.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise LorafairError(f"--out {out} cannot be written ({error.strerror}): choose another file.") from error
+        click.echo(f"Wrote {out}.", err=True)
+    if found.failed:
+        raise click.ClickException("Marked as failed:" + "".join(f"\n  - {why}" for why in found.failed))
 
 
 def _measure_width() -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 from lorafair.checkpoint import Checkpoint, read_base, read_checkpoints
 from lorafair.errors import LorafairError
+from lorafair.settings import check_limit
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,16 @@ class EvaluationPlan:
 class EvaluationOutcome:
     """What was done: results file per label, how many requests were asked and how many were there already.
 
-    ``failed`` says of each checkpoint that was left out why; it has no new results.
+    ``failed`` says of each checkpoint that was left out why; it has no new results.  ``broken`` says why a metric of a
+    task has no number (its scorer failed), ``remarks`` what plugins did beside their work.
     """
 
     results: dict[str, Path]
     asked: int
     stored: int
     failed: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
 
 
 def evaluate(plan: EvaluationPlan, say: Callable[[str], None]) -> EvaluationOutcome:
@@ -64,13 +68,12 @@ def evaluate(plan: EvaluationPlan, say: Callable[[str], None]) -> EvaluationOutc
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from lorafair.preparation import base_dtype
     from lorafair.responses.store import ResponseStore
-    from lorafair.result_file import check_same_base
+    from lorafair.result_file import check_same_base, read_complaints
     from lorafair.routing import Group, route_checkpoints
     from lorafair.serving.audit import Audit
     from lorafair.weight_check import check_finite
 
-    if plan.limit is not None and plan.limit <= 0:
-        raise LorafairError(f"--limit {plan.limit:g} leaves no document. Give a number above 0, or a share below 1.")
+    check_limit(plan.limit)
     temperature = plan.gen_kwargs.get("temperature", 0.0)
     if isinstance(temperature, bool) or not isinstance(temperature, int | float) or temperature < 0:
         raise LorafairError(f"The temperature {temperature!r} is no number of at least 0. Mend --gen-kwargs.")
@@ -96,7 +99,7 @@ def evaluate(plan: EvaluationPlan, say: Callable[[str], None]) -> EvaluationOutc
         if store.damaged:
             say(f"{store.damaged} damaged lines in {store.folder} were not used; their requests were asked again.")
     results = {c.label: path for c in [base, *checkpoints] if (path := audit.results.get(c.label)) is not None}
-    return EvaluationOutcome(results, audit.asked, audit.stored, audit.failed)
+    return EvaluationOutcome(results, audit.asked, audit.stored, audit.failed, *read_complaints(results.values()))
 
 
 def _find_rounded(checkpoints: Sequence[Checkpoint], dtype: str) -> list[str]:

@@ -81,6 +81,8 @@ def plan_runs(plan: Plan) -> list[Run]:
                 target = load_target(registry.get(kind, name))
                 if kind == "method":
                     takes_rank[name] = "rank" in inspect.signature(target).parameters
+                else:
+                    faults += _find_ignored(name, target, plan)
             except LorafairError as error:
                 faults.append(str(error))
     ranked = [name for name, takes in takes_rank.items() if takes]
@@ -122,6 +124,25 @@ def plan_runs(plan: Plan) -> list[Run]:
             name = plan.name or (f"{name}-seed{seed}" if len(seeds) > 1 else name)
             runs.append(Run(name, seed, {**shape, **settings}))
     return runs
+
+
+def take_known(function: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the settings that a function has a parameter for; all of them where it has ``**settings``."""
+    parameters = inspect.signature(function).parameters
+    takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    return {key: value for key, value in settings.items() if takes_all or key in parameters}
+
+
+def _find_ignored(name: str, trainer: Any, plan: Plan) -> list[str]:
+    """A sentence per setting that was asked for and that the trainer has no parameter for."""
+    asked = {key: value for key, value in plan.settings.items() if value != DEFAULTS.get(key) and key != "dtype"}
+    if plan.lr is not None:
+        asked["lr"] = plan.lr
+    return [
+        f"The trainer {name!r} takes no {key}. Leave out --{key.replace('_', '-')}."
+        for key in asked
+        if key not in take_known(trainer, asked)
+    ]
 
 
 def _find_bad_values(plan: Plan, settings: Mapping[str, Any]) -> list[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import traceback
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,16 +48,17 @@ class Prepared:
             task.set_fewshot_seed(seed=1234)
             from lm_eval.evaluator_utils import get_sample_size
 
-            task.build_all_requests(
-                limit=get_sample_size(task, plan.limit),
-                rank=0,
-                world_size=1,
-                apply_chat_template=plan.apply_chat_template,
-                chat_template=(lambda chat, **kw: apply_chat_template(self.tokenizer, chat, **kw))
-                if plan.apply_chat_template
-                else None,
-                tokenizer_name=str(self.tokenizer.name_or_path) if plan.apply_chat_template else "",
-            )
+            with _blame([name], "while it made its requests"):
+                task.build_all_requests(
+                    limit=get_sample_size(task, plan.limit),
+                    rank=0,
+                    world_size=1,
+                    apply_chat_template=plan.apply_chat_template,
+                    chat_template=(lambda chat, **kw: apply_chat_template(self.tokenizer, chat, **kw))
+                    if plan.apply_chat_template
+                    else None,
+                    tokenizer_name=str(self.tokenizer.name_or_path) if plan.apply_chat_template else "",
+                )
             if getattr(task, "MULTIMODAL", False):
                 raise LorafairError(f"The task {name} asks about images; text engines cannot answer it.")
             task.build_all_requests = lambda task=task, **_: _forget_answers(task)
@@ -80,16 +84,33 @@ class Prepared:
         from lorafair.result_file import write_result
 
         lm = ReplayLM(self.tokenizer, checkpoint.label, identity, self.versions, self.plan.seed, answers)
-        results = run_lm_eval(
-            lm=lm,
-            task_dict=self.tasks,
-            limit=self.plan.limit,
-            bootstrap_iters=0,
-            log_samples=True,
-            apply_chat_template=self.plan.apply_chat_template,
-        )
+        with _blame(list(self.tasks["tasks"]), f"on the stored answers of {checkpoint.label}"):
+            results = run_lm_eval(
+                lm=lm,
+                task_dict=self.tasks,
+                limit=self.plan.limit,
+                bootstrap_iters=0,
+                log_samples=True,
+                apply_chat_template=self.plan.apply_chat_template,
+            )
         results |= describe_run(self.plan, self.base, checkpoint, identity, finding)
         return write_result(self.plan.out, checkpoint.label, results)
+
+
+@contextlib.contextmanager
+def _blame(names: Sequence[str], when: str) -> Iterator[None]:
+    """What a task's own code raises as one message, with the place in it; nothing that was answered is lost."""
+    try:
+        yield
+    except LorafairError:
+        raise
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"The task {names[0]}" if len(names) == 1 else f"One of the tasks {', '.join(names)}"
+        raise LorafairError(
+            f"{what} failed {when}: {type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno}). Mend "
+            "it, or leave it out, and give the same command again: what was answered is stored."
+        ) from error
 
 
 def _override(task: Any, plan: EvaluationPlan) -> None:

@@ -111,12 +111,27 @@ class Row(Record):
     sample_data: bool
     comparisons: list[Comparison] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
+    failed: str | None = Field(default=None, description="why the plugin behind this column gave no number")
+
+
+class Probed(Record):
+    """One record of a probe about one checkpoint, and about the document ``id`` where it is about one.
+
+    ``values`` are the probe's own; ``groups`` and ``cluster`` are the document's.
+    """
+
+    probe: str
+    model: str
+    id: str | None = None
+    groups: dict[str, list[str]] = Field(default_factory=dict)
+    cluster: str | None = None
+    values: dict[str, Any]
 
 
 class Provenance(Record):
     """Where a result or a checkpoint came from; extra facts of its maker go into ``settings``."""
 
-    kind: Literal["checkpoint", "evaluation", "scores", "rows"]
+    kind: Literal["checkpoint", "evaluation", "scores", "rows", "probe"]
     created: str
     versions: dict[str, str]
     platform: str

@@ -21,20 +21,26 @@ COLUMNS = ("model", "task", "doc_id", "request", "repeat", "scorer", "score")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a scoring run did: files written, completions scored now, distinct texts among them, scores re-used."""
+    """What a scoring run did: files written, completions scored now, distinct texts among them, scores re-used.
+
+    ``failed``: scorer -> why it has no scores; ``remarks``: scorer -> what it did beside scoring.
+    """
 
     files: list[Path]
     scored: int
     texts: int
     reused: int
     not_scored: int
+    failed: dict[str, str]
+    remarks: dict[str, str]
 
 
 def score_results(results: str | Path, scorers: Sequence[str], settings: Mapping[str, Any] | None = None) -> Outcome:
     """Score every generated completion under a results folder and write ``scores.jsonl`` and ``.parquet`` per model.
 
     Scores that are there already are kept: where samples file, scorer, its version and its settings are the same,
-    nothing is scored again.  Scores of other scorers for an unchanged samples file stay in the file.
+    nothing is scored again.  Scores of other scorers for an unchanged samples file stay in the file.  Each scorer's
+    scores are written before the next one starts; one that fails is marked in the provenance and harms no other.
 
     Args:
         results: a folder with lm-eval's results and samples files, in it or in folders below.
@@ -45,30 +51,49 @@ def score_results(results: str | Path, scorers: Sequence[str], settings: Mapping
         LorafairError: for a folder without samples of generated text, damaged files (all named at once), an unknown
             scorer, or a setting that none of the scorers takes.
     """
-    from lorafair.scoring import identify_scorer, score_texts, select_settings
+    from lorafair.isolation import PluginFailed
+    from lorafair.scoring import find_remarks, identify_scorer, require_numbers, score_texts, select_settings
 
     names = list(dict.fromkeys(scorers))
-    chosen = {name: select_settings(name, settings or {}) for name in names}
-    if unused := [key for key in settings or {} if not any(key in given for given in chosen.values())]:
-        raise LorafairError(f"None of the scorers {', '.join(names)} takes --{' or --'.join(unused)}: leave it out.")
-    identities = {name: identify_scorer(name, chosen[name]) for name in names}
+    chosen: dict[str, dict[str, Any]] = {}
+    identities: dict[str, Any] = {}
+    failed: dict[str, str] = {}
+    for name in names:
+        try:
+            chosen[name] = select_settings(name, settings or {})
+            identities[name] = identify_scorer(name, chosen[name])
+        except PluginFailed as error:
+            failed[name] = str(error)
+    if unused := [key for key in settings or {} if chosen and not any(key in given for given in chosen.values())]:
+        raise LorafairError(f"None of the scorers {', '.join(chosen)} takes --{' or --'.join(unused)}: leave it out.")
     samples = read_sample_files(results)
     kept = {sample.path: _read_kept(sample, identities) for sample in samples}
-    scored = texts = not_scored = 0
-    changed: dict[Path, None] = {}
+    folders = dict.fromkeys(sample.folder for sample in samples)
+    scored = texts = reused = not_scored = 0
+    written: dict[Path, None] = {}
     for name in names:
         todo = [sample for sample in samples if name not in kept[sample.path]]
         words = [completion.text for sample in todo for completion in sample.completions]
-        answers = iter(score_texts(name, words, **chosen[name]))
-        for sample in todo:
-            kept[sample.path][name] = [next(answers) for _ in sample.completions]
-            changed[sample.folder] = None
-        scored, texts = scored + len(words), texts + len(set(words))
-    for sample in samples:
-        not_scored += sum(kept[sample.path][name].count(None) for name in names)
-    files = [_write(folder, [s for s in samples if s.folder == folder], kept, identities) for folder in changed]
-    wanted = len(names) * sum(len(sample.completions) for sample in samples)
-    return Outcome(files, scored, texts, wanted - scored, not_scored)
+        if name not in failed:
+            try:
+                found = score_texts(name, words, **chosen[name])
+                require_numbers(name, words, found)
+            except LorafairError as error:  # what the others have computed, and will, is not lost
+                failed[name] = str(error)
+            else:
+                answers = iter(found)
+                for sample in todo:
+                    kept[sample.path][name] = [next(answers) for _ in sample.completions]
+                scored, texts = scored + len(words), texts + len(set(words))
+                not_scored += sum(kept[sample.path][name].count(None) for sample in samples)
+                reused += sum(len(sample.completions) for sample in samples if sample not in todo)
+        remarks = find_remarks(names)
+        for folder in folders:
+            mine = [sample for sample in samples if sample.folder == folder]
+            if name in failed or any(sample in todo for sample in mine) or name in _read_settings(folder, "failed"):
+                marks = {"scorers": identities, "failed": dict.fromkeys(names) | failed, "remarks": remarks}
+                written[_write(folder, mine, kept, marks)] = None
+    return Outcome(list(written), scored, texts, reused, not_scored, failed, remarks)
 
 
 def _read_kept(sample: SampleFile, identities: Mapping[str, Any]) -> dict[str, list[float | None]]:
@@ -96,9 +121,13 @@ def _read_kept(sample: SampleFile, identities: Mapping[str, Any]) -> dict[str, l
 
 
 def _write(
-    folder: Path, samples: Sequence[SampleFile], kept: Mapping[Path, Any], identities: Mapping[str, Any]
+    folder: Path, samples: Sequence[SampleFile], kept: Mapping[Path, Any], marks: Mapping[str, Mapping[str, Any]]
 ) -> Path:
-    """Write one model's scores, each file whole or not at all; the provenance last, it vouches for the others."""
+    """Write one model's scores, each file whole or not at all; the provenance last, it vouches for the others.
+
+    ``marks``: by scorer what goes into the provenance's settings, its identity (``scorers``), why it ``failed`` and
+    ``remarks``; None takes an earlier mark away, and what is not mentioned stays.
+    """
     import pyarrow
     from pyarrow import parquet
 
@@ -112,16 +141,11 @@ def _write(
                 line = {"doc_id": c.doc_id, "request": c.request, "repeat": c.repeat, "scorer": name, "score": score}
                 lines.append(Score.model_validate({"model": sample.model, "task": sample.task, **line}))
     present = {line.scorer for line in lines}
-    provenance = collect_provenance(
-        "scores",
-        seeds={},
-        data={},
-        settings={
-            "samples": {sample.path.name: sample.sha256 for sample in samples},
-            "scorers": {**_read_identities(folder), **identities},
-        },
-    )
-    provenance.settings["scorers"] = {k: v for k, v in provenance.settings["scorers"].items() if k in present}
+    settings = {key: _read_settings(folder, key) | dict(found) for key, found in marks.items()}
+    settings["scorers"] = {name: identity for name, identity in settings["scorers"].items() if name in present}
+    settings["failed"] = {name: why for name, why in settings["failed"].items() if why}
+    settings["samples"] = {sample.path.name: sample.sha256 for sample in samples}
+    provenance = collect_provenance("scores", seeds={}, data={}, settings=settings)
     (folder / PROVENANCE).unlink(missing_ok=True)
     target = folder / "scores.jsonl"
     write_records(target, lines)
@@ -133,9 +157,9 @@ def _write(
     return target
 
 
-def _read_identities(folder: Path) -> dict[str, Any]:
+def _read_settings(folder: Path, key: str) -> dict[str, Any]:
     path = folder / PROVENANCE
-    return dict(json.loads(path.read_text(encoding="utf-8"))["settings"]["scorers"]) if path.is_file() else {}
+    return dict(json.loads(path.read_text(encoding="utf-8"))["settings"].get(key, {})) if path.is_file() else {}
 
 
 def _key(line: Mapping[str, Any]) -> tuple[str, str, int, int, int, str]:

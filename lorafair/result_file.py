@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,18 @@ def write_result(out: Path, label: str, results: dict[str, Any]) -> Path:
         if set(_read_tasks(old)) <= set(samples):
             _remove(old)
     return written[0]
+
+
+def read_complaints(files: Iterable[Path]) -> tuple[dict[str, str], list[str]]:
+    """What the tasks of results files say about plugins: ``task/metric`` -> why it failed, and remarks, each once."""
+    failed: dict[str, str] = {}
+    remarks: dict[str, None] = {}
+    for file in files:
+        for task, config in json.loads(file.read_text(encoding="utf-8"))["configs"].items():
+            metadata = config.get("metadata") or {}
+            failed |= {f"{task}/{metric}": why for metric, why in (metadata.get("failed") or {}).items()}
+            remarks |= dict.fromkeys(metadata.get("remarks") or ())
+    return failed, list(remarks)
 
 
 def _read_tasks(path: Path) -> list[str]:

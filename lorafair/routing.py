@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lorafair.checkpoint import Checkpoint
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.registry import load_registry, load_target
+
+if TYPE_CHECKING:
+    from lorafair.engines.contract import EngineSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +38,7 @@ def route_checkpoints(
     """
     registry = load_registry()
     if wanted != "auto":
-        engine: Any = load_target(registry.get("engine", wanted))
+        engine: Any = load_engine(wanted)
         faults = [
             f"{c.label}: {reason}. Use --engine auto or --engine hf."
             for c in checkpoints
@@ -65,8 +68,32 @@ def load_engine(name: str) -> Any:
     """The engine class called ``name``.
 
     Raises:
-        LorafairError: if it is unknown, or not installed.
+        LorafairError: if it is unknown, not installed, or no sub-class of :class:`lorafair.engines.contract.Engine`
+            that says how it answers.
     """
     if name == "vllm" and not is_vllm_here():
         raise LorafairError("The engine vllm needs the package vllm: pip install 'lorafair[vllm]', or use --engine hf.")
-    return load_target(load_registry().get("engine", name))
+    entry = load_registry().get("engine", name)
+    found = load_target(entry)
+    from lorafair.engines.contract import Engine
+
+    what = f"The engine {name!r} ({entry.target}, from {entry.origin} {entry.version})"
+    if not (isinstance(found, type) and issubclass(found, Engine)):
+        raise LorafairError(f"{what} is no sub-class of lorafair.engines.contract.Engine: mend it.")
+    if missing := sorted(found.__abstractmethods__):
+        raise LorafairError(f"{what} does not say how to {' and '.join(missing)}. Define it in its class.")
+    return found
+
+
+def identify_engine(name: str, settings: EngineSettings) -> dict[str, Any]:
+    """What an answer's key says of the engine called ``name``; where its class is silent, its distribution speaks.
+
+    An answer of another version of a third party's engine is thereby another answer, and is asked again.
+
+    Raises:
+        LorafairError: as :func:`load_engine`.
+    """
+    entry = load_registry().get("engine", name)
+    facts: dict[str, Any] = load_engine(name).identify(settings)
+    version = facts.get("version") or f"{entry.origin} {entry.version}"
+    return facts | {"engine": facts.get("engine") or name, "version": version}

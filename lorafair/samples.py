@@ -12,7 +12,7 @@ from typing import Any
 from lorafair.agreement import find_disagreements
 from lorafair.errors import raise_faults
 from lorafair.identity import Model, identify
-from lorafair.scores import read_scores
+from lorafair.scores import read_direction, read_failures, read_scores
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Samples:
     scorer_gap: dict[str, dict[str, float]]
     sample_data: bool
     notes: list[str]
+    failed: dict[str, str] = field(default_factory=dict)  # metric without a number -> why its scorer failed
 
 
 @dataclass
@@ -190,6 +191,7 @@ def _as_columns(
     metadata = _mapping(_mapping(found.results["configs"].get(task)).get("metadata"))
     direction = _mapping(_mapping(found.results.get("higher_is_better")).get(task))
     version = _mapping(found.results.get("versions")).get(task)
+    failed, remarks = read_failures(path, metadata)
     return Samples(
         found.model.label,
         task,
@@ -202,13 +204,16 @@ def _as_columns(
         {str(k): str(v) for k, v in _mapping(metadata.get("labels")).items()},
         {str(m): _gaps(each) for m, each in _mapping(metadata.get("scorer_gap")).items()},
         _is_sample(metadata.get("data")),
-        notes,
+        notes + remarks,
+        {metric: why for metric, why in failed.items() if metric not in metrics},
     )
 
 
 def _direction(known: dict[str, Any], metric: str) -> bool | None:
     value = known.get(metric, known.get(metric.partition(",")[0]))
-    return value if isinstance(value, bool) else False if metric.startswith("toxicity_") else None
+    if isinstance(value, bool) or not metric.startswith("toxicity_"):
+        return value if isinstance(value, bool) else None
+    return read_direction(metric.removeprefix("toxicity_").partition(",")[0])
 
 
 def _cluster(sample: dict[str, Any]) -> str:

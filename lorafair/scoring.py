@@ -5,16 +5,21 @@ from __future__ import annotations
 import inspect
 import math
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from lorafair.errors import LorafairError
+from lorafair.isolation import PluginFailed, is_built_in, name_plugin, open_plugin, read_remarks
+from lorafair.plugin_mark import read_mark
 from lorafair.registry import load_registry, load_target
 
 if TYPE_CHECKING:
     from lorafair.registry import Entry
 
+BATCH = 1024
+"""Texts in one question to a stranger's scorer, which the time limit is for."""
 THRESHOLD = 0.5
 """A text counts as toxic from this score on (the papers' and the scorers' own convention)."""
 ATTRIBUTES = ("identity", "gender", "queer")
@@ -36,29 +41,66 @@ def score_texts(name: str, texts: Sequence[str], **settings: Any) -> list[float 
         n scores in the order of ``texts``.
 
     Raises:
-        LorafairError: for an unknown scorer, one that cannot be loaded or fails, or whose answer is not one number per
-            text; the message names the scorer and the distribution it came from.
+        PluginFailed: for a scorer that fails, hangs, or whose answer is not one number per text; the message names the
+            scorer and the distribution it came from.
+        LorafairError: for an unknown scorer, one that cannot be loaded, or lacks what the user can give it.
     """
     entry = load_registry().get("scorer", name)
-    score = load_target(entry)
     asked = list(dict.fromkeys(text for text in texts if _is_visible(text)))
+    answers = _ask(entry, asked, settings) if asked else []
+    scores = dict(zip(asked, answers, strict=True))
+    blank = 0.0 if read_mark(entry, "higher_is_better") is False else None
+    return [scores.get(text, blank) for text in texts]
+
+
+def require_numbers(name: str, texts: Sequence[str], scores: Sequence[float | None]) -> None:
+    """Refuse the scores of a whole column where there is not one number among them.
+
+    Raises:
+        PluginFailed: naming the scorer and its distribution; not where there was no text to score.
+    """
+    asked = [score for text, score in zip(texts, scores, strict=True) if _is_visible(text)]
+    if asked and all(score is None for score in asked):
+        what = name_plugin(load_registry().get("scorer", name))
+        raise PluginFailed(f"The {what} gave no number (None or NaN) for any of {len(asked)} texts.")
+
+
+def _ask(entry: Entry, texts: Sequence[str], settings: Mapping[str, Any]) -> list[float | None]:
+    """The answers of a built-in, in this process and all at once, or of a stranger, in its own and in batches."""
+    if not is_built_in(entry):
+        plugin, scores = open_plugin(entry), []
+        for start in range(0, len(texts), BATCH):
+            batch = list(texts[start : start + BATCH])
+            scores += plugin.ask("score", texts=batch, settings=dict(settings))
+        return scores
+    score = load_target(entry)
     try:
-        answers = list(score(asked, **settings)) if asked else []
+        return take_scores(score, texts, settings)
+    except PluginFailed as error:
+        raise PluginFailed(f"The {name_plugin(entry)} {error}.") from error
     except LorafairError:
         raise
     except Exception as error:
-        raise LorafairError(
-            f"The scorer {name!r} ({entry.target}, from {entry.origin} {entry.version}) failed on {len(asked)} texts: "
-            f"{type(error).__name__}: {error}"
+        raise PluginFailed(
+            f"The {name_plugin(entry)} failed on {len(texts)} texts: {type(error).__name__}: {error}"
         ) from error
-    if len(answers) != len(asked):
-        raise LorafairError(
-            f"The scorer {name!r} ({entry.target}, from {entry.origin} {entry.version}) gave {len(answers)} scores for "
-            f"{len(asked)} texts: a scorer returns one number per text, in their order."
-        )
-    scores = {text: _as_score(answer, entry) for text, answer in zip(asked, answers, strict=True)}
-    blank = 0.0 if entry.fields.get("higher_is_better") is False else None
-    return [scores.get(text, blank) for text in texts]
+
+
+def take_scores(score: Callable[..., Any], texts: Sequence[str], settings: Mapping[str, Any]) -> list[float | None]:
+    """Call a scorer and hold its answer to the contract: one number per text, None where it has none.
+
+    Raises:
+        PluginFailed: for an answer of another length or type, in words that follow the scorer's name.
+    """
+    found = score(list(texts), **settings)
+    try:
+        answers = list(islice(found, len(texts) + 1))
+    except TypeError:
+        raise PluginFailed(f"gave {_clip(found)} where a sequence of {len(texts)} numbers was expected") from None
+    if len(answers) != len(texts):
+        some = f"{len(answers)} scores" if len(answers) < len(texts) else "more scores than asked"
+        raise PluginFailed(f"gave {some} for {len(texts)} texts: a scorer returns one number per text, in their order")
+    return [_as_score(answer) for answer in answers]
 
 
 def identify_scorer(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,22 +115,43 @@ def identify_scorer(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     from lorafair.provenance import hash_file
 
     entry = load_registry().get("scorer", name)
+    said = {"origin": entry.origin, "version": entry.version, "target": entry.target, "settings": dict(settings)}
+    if not is_built_in(entry):
+        plugin = open_plugin(entry)
+        source = plugin.describe()["source_sha256"]
+        own = dict(plugin.ask("identify", settings=dict(settings)))
+        return said | {"source_sha256": source} | _read_version(entry) | own
     module = inspect.getmodule(load_target(entry))
     source = getattr(module, "__file__", None)
     identify = getattr(module, "identify", None)
-    return {
-        "origin": entry.origin,
-        "version": entry.version,
-        "target": entry.target,
-        "settings": dict(settings),
-        "source_sha256": hash_file(source) if source else None,
-        **(identify(**settings) if callable(identify) else {}),
-    }
+    own = identify(**settings) if callable(identify) else {}
+    return said | {"source_sha256": hash_file(source) if source else None} | _read_version(entry) | own
+
+
+def _read_version(entry: Entry) -> dict[str, Any]:
+    """The version that a scorer gives itself, beside its distribution's."""
+    own = read_mark(entry, "version")
+    return {} if own is None else {"scorer_version": own}
+
+
+def name_version(name: str) -> str:
+    """The distribution that a scorer comes from and its version, e.g. ``lorafair 0.1.0``, for a run's settings."""
+    entry = load_registry().get("scorer", name)
+    return f"{entry.origin} {entry.version}"
+
+
+def find_remarks(names: Iterable[str]) -> dict[str, str]:
+    """What strangers' scorers did since this process began beside scoring: a sentence for each that did anything."""
+    return {name: said for name in names if (said := read_remarks(load_registry().get("scorer", name)))}
 
 
 def select_settings(name: str, offered: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the offered settings (e.g. ``device``, ``batch``) that the scorer has a parameter for."""
-    parameters = inspect.signature(load_target(load_registry().get("scorer", name))).parameters
+    entry = load_registry().get("scorer", name)
+    if not is_built_in(entry):
+        facts = open_plugin(entry).describe()
+        return {key: value for key, value in offered.items() if facts["takes_all"] or key in facts["parameters"]}
+    parameters = inspect.signature(load_target(entry)).parameters
     takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     return {key: value for key, value in offered.items() if takes_all or key in parameters}
 
@@ -139,14 +202,17 @@ def _is_visible(text: str) -> bool:
     return any(unicodedata.category(char)[0] not in "ZC" for char in text)
 
 
-def _as_score(answer: Any, entry: Entry) -> float | None:
+def _as_score(answer: Any) -> float | None:
     if answer is None:
         return None
     try:
+        if isinstance(answer, str | bytes):
+            raise TypeError
         score = float(answer)
-    except (TypeError, ValueError) as error:
-        raise LorafairError(
-            f"The scorer {entry.name!r} ({entry.target}, from {entry.origin} {entry.version}) gave {answer!r} where a "
-            "number was expected."
-        ) from error
+    except (TypeError, ValueError):
+        raise PluginFailed(f"gave {_clip(answer)} where a number was expected") from None
     return score if math.isfinite(score) else None
+
+
+def _clip(value: Any) -> str:
+    return repr(value)[:80]

@@ -30,3 +30,13 @@ def parse_settings(text: str, option: str) -> dict[str, Any]:
         except ValueError:
             settings[key.strip()] = {"True": True, "False": False, "None": None}.get(value, value)
     return settings
+
+
+def check_limit(limit: float | None) -> None:
+    """Refuse a ``--limit`` that leaves no document.
+
+    Raises:
+        LorafairError: if it is 0 or less.
+    """
+    if limit is not None and not limit > 0:
+        raise LorafairError(f"--limit {limit:g} leaves no document. Give a number above 0, or a share below 1.")

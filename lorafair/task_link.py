@@ -6,28 +6,20 @@ uninstalled first.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from lorafair.errors import LorafairError
+from lorafair.errors import LorafairError, raise_faults
 from lorafair.registry import Entry, load_registry
+from lorafair.registry_file import LOCAL
+from lorafair.registry_layer import describe_origin
+from lorafair.task_package import find_package, find_task_package
 
 MARKER = "# Written by `lorafair tasks link`; `lorafair tasks unlink` removes it."
 FOLDER = "lorafair"
 MANUAL = 'Without links, lm_eval finds the tasks by --include_path "$(lorafair tasks path)"'
-
-
-def find_package(name: str) -> Path | None:
-    """The folder of an installed package, or None; only its parents are imported, never the package itself."""
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return None
-    places = list(spec.submodule_search_locations or ()) if spec else []
-    return Path(places[0]).resolve() if places else None
 
 
 def find_task_file(entry: Entry) -> Path:
@@ -36,23 +28,26 @@ def find_task_file(entry: Entry) -> Path:
     Raises:
         LorafairError: if the package or the file is missing.
     """
-    folder = find_package((entry.target or "").partition(":")[0])
+    folder = find_task_package(entry)
     says = re.compile(rf"^task:\s*['\"]?{re.escape(entry.name)}['\"]?\s*(#.*)?$", re.MULTILINE)
     for path in sorted(folder.rglob("*.yaml")) if folder else ():
         if says.search(path.read_text(encoding="utf-8")):
             return path
     raise LorafairError(
         f"The task {entry.name!r} has no YAML: {folder or f'the package {entry.target}, which is not installed,'} "
-        f"holds no file that says `task: {entry.name}`. Reinstall {entry.origin} {entry.version}."
+        f"holds no file that says `task: {entry.name}`. "
+        + (f"Mend {entry.file}:{entry.line}." if entry.origin == LOCAL else f"Reinstall {describe_origin(entry)}.")
     )
 
 
-def find_task_folder() -> Path:
-    """The folder for ``lm_eval --include_path``: that of the package whose tasks LoRAFair brings.
+def find_task_folder(name: str | None = None) -> Path:
+    """The folder for ``lm_eval --include_path``: that of the package whose tasks LoRAFair brings, or of one task.
 
     Raises:
-        LorafairError: if it is not installed.
+        LorafairError: if it is not installed, or there is no task ``name``.
     """
+    if name is not None:
+        return find_task_file(load_registry().get("task", name)).parent
     roots = {
         (entry.target or "").split(".")[0] for entry in load_registry().entries("task") if entry.origin == "lorafair"
     }
@@ -65,6 +60,8 @@ def find_task_folder() -> Path:
 def link_tasks(destination: Path | None = None) -> list[tuple[Path, bool]]:
     """Write a stub for every task of the registry; those that are right already are left alone.
 
+    A task whose YAML is missing is told at the end, when all the others are linked.
+
     Args:
         destination: lm-eval's folder of tasks; default: that of the installed lm-eval.
 
@@ -72,15 +69,21 @@ def link_tasks(destination: Path | None = None) -> list[tuple[Path, bool]]:
         Each stub and whether it was written now.
 
     Raises:
-        LorafairError: if lm-eval is not installed, its folder cannot be written, or a file there is not ours.
+        LorafairError: if lm-eval is not installed, its folder cannot be written, a file there is not ours, or tasks
+            cannot be linked (all of them at once).
     """
     folder = _find_stubs(destination)
     if folder is None:
         raise LorafairError("lm-eval is not installed here, so there is nothing to link into: `pip install lm-eval`.")
     done = []
+    faults = []
     for entry in load_registry().entries("task"):
         # JSON is YAML: whatever is in the path is quoted.
-        text = f"{MARKER}\ninclude: {json.dumps(str(find_task_file(entry)))}\ntask: {json.dumps(entry.name)}\n"
+        try:
+            text = f"{MARKER}\ninclude: {json.dumps(str(find_task_file(entry)))}\ntask: {json.dumps(entry.name)}\n"
+        except LorafairError as error:
+            faults.append(str(error))
+            continue
         stub = folder / f"{entry.name}.yaml"
         try:
             present = stub.read_text(encoding="utf-8") if stub.exists() else None
@@ -92,6 +95,7 @@ def link_tasks(destination: Path | None = None) -> list[tuple[Path, bool]]:
         except OSError as error:
             raise LorafairError(f"{stub} cannot be written ({error.strerror or error}). {MANUAL}.") from error
         done.append((stub, present != text))
+    raise_faults(f"{len(done)} tasks are linked, these are not", faults)
     return done
 
 

@@ -6,18 +6,21 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lorafair.blame import blame_plugin, describe_plugin
 from lorafair.errors import LorafairError, raise_faults
-from lorafair.plan import DEFAULTS, Plan, Run, plan_runs
+from lorafair.plan import DEFAULTS, Plan, Run, plan_runs, take_known
 from lorafair.registry import load_registry, load_target
 
 if TYPE_CHECKING:
     from lorafair.base import Base
     from lorafair.checkpoint import Checkpoint
     from lorafair.data.pairs import Pairs
+    from lorafair.registry import Entry
 
 
 def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
@@ -57,8 +60,16 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
 
 
 def describe_inputs(run: Run, base: Checkpoint | Base, data: Pairs) -> dict[str, Any]:
-    """Everything that shapes a run's weights: two runs with equal inputs are the same run."""
-    return {**run.settings, "seed": run.seed, "base": base.hash, "data": data.provenance["sha256"]}
+    """Everything that shapes a run's weights: two runs with equal inputs are the same run.
+
+    A stranger's method and trainer are told by their distribution and its version.
+    """
+    inputs = {**run.settings, "seed": run.seed, "base": base.hash, "data": data.provenance["sha256"]}
+    for kind in ("method", "trainer"):
+        entry = load_registry().get(kind, run.settings[kind])
+        if entry.origin != "lorafair":
+            inputs[f"{kind}_origin"] = f"{entry.origin} {entry.version}"
+    return inputs
 
 
 def _look(plan: Plan, run: Run, inputs: dict[str, Any]) -> tuple[str | None, bool]:
@@ -107,8 +118,9 @@ def train_run(plan: Plan, run: Run, base: Base, data: Pairs, inputs: dict[str, A
     """Train one run, or finish it where it was interrupted, and put its folder in place. See :func:`train_runs`."""
     registry = load_registry()
     partial, final = plan.out / f".partial-{run.name}", plan.out / run.name
-    method = load_target(registry.get("method", run.settings["method"]))
-    trainer = load_target(registry.get("trainer", run.settings["trainer"]))
+    of_method = registry.get("method", run.settings["method"])
+    of_trainer = registry.get("trainer", run.settings["trainer"])
+    method, trainer = load_target(of_method), load_target(of_trainer)
     hyper = {k: v for k, v in run.settings.items() if k in DEFAULTS and k != "dtype"} | {"lr": run.settings["lr"]}
     shape = {k: run.settings[k] for k in ("rank", "alpha", "target_modules") if run.settings[k] is not None}
     try:
@@ -116,19 +128,14 @@ def train_run(plan: Plan, run: Run, base: Base, data: Pairs, inputs: dict[str, A
             shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True, exist_ok=True)
         (partial / "plan.json").write_text(json.dumps({"settings": {"inputs": inputs}}), encoding="utf-8")
-        checkpoint = Path(
-            trainer(
-                base,
-                data,
-                method(**shape, seed=run.seed),
-                partial,
-                seed=run.seed,
-                label=run.name,
-                save_steps=plan.save_steps,
-                **hyper,
-            )
-        )
+        with _blame_stranger(of_method, plan, run):
+            config = method(**take_known(method, shape | {"seed": run.seed}))
+        told = {"seed": run.seed, "label": run.name, "save_steps": plan.save_steps, **hyper}
+        with _blame_stranger(of_trainer, plan, run):
+            written = trainer(base, data, config, partial, **take_known(trainer, told))
+        checkpoint = _check_checkpoint(written, of_trainer, partial, run)
         _write_provenance(checkpoint, run, base, data, inputs)
+        (checkpoint / "plan.json").unlink(missing_ok=True)  # where a trainer writes into `out` itself
         _put_in_place(checkpoint, final)
         shutil.rmtree(partial, ignore_errors=True)
     except Exception as error:
@@ -137,6 +144,31 @@ def train_run(plan: Plan, run: Run, base: Base, data: Pairs, inputs: dict[str, A
             raise
         raise LorafairError(hint) from error
     return final
+
+
+@contextmanager
+def _blame_stranger(entry: Entry, plan: Plan, run: Run) -> Iterator[None]:
+    """Name a stranger's plugin in what it raises, unless it is a fault of the machine."""
+    try:
+        yield
+    except Exception as error:
+        if entry.origin == "lorafair" or _find_hint(error, plan, run) is not None:
+            raise
+        with blame_plugin(entry, f"on {run.name}"):
+            raise
+
+
+def _check_checkpoint(written: Any, entry: Entry, partial: Path, run: Run) -> Path:
+    """The folder that a trainer says it wrote, once it is one, in the run's own folder, and holds a model."""
+    what = f"The {describe_plugin(entry)} did not train {run.name}"
+    if not isinstance(written, str | Path):
+        raise LorafairError(f"{what}: it returned {written!r} where the checkpoint's folder is expected.")
+    folder = Path(written)
+    if not folder.is_dir() or not folder.resolve().is_relative_to(partial.resolve()):
+        raise LorafairError(f"{what}: {folder} is no folder below the `out` that it was given.")
+    if not any((folder / name).is_file() for name in ("adapter_config.json", "config.json")):
+        raise LorafairError(f"{what}: {folder} holds neither adapter_config.json nor config.json.")
+    return folder
 
 
 def _find_hint(error: Exception, plan: Plan, run: Run) -> str | None:
@@ -173,7 +205,7 @@ def _write_provenance(checkpoint: Path, run: Run, base: Base, data: Pairs, input
 
 def _put_in_place(checkpoint: Path, final: Path) -> None:
     """Rename a whole checkpoint to its place; what was there goes only after that."""
-    for file in checkpoint.iterdir():
+    for file in filter(Path.is_file, checkpoint.rglob("*")):
         with open(file, "rb") as handle:
             os.fsync(handle.fileno())
     old = final.with_name(f".old-{final.name}")

@@ -43,7 +43,7 @@ def scorers(monkeypatch):
         if name not in made:
             raise LorafairError(f"There is no scorer named {name!r}.")
         fields = {"higher_is_better": name == "praise"}
-        return Entry(kind, name, f"test:{name}", "", fields, "acme", "1.2", "test", 1)
+        return Entry(kind, name, f"test:{name}", "", fields, "lorafair", "1.2", "test", 1)
 
     monkeypatch.setattr(scoring, "load_registry", lambda: types.SimpleNamespace(get=get))
     monkeypatch.setattr(scoring, "load_target", lambda entry: made[entry.name])
@@ -56,7 +56,7 @@ def scorers(monkeypatch):
 @given(st.lists(st.text(alphabet="xy ", max_size=4), max_size=20))
 def test_each_text_gets_its_own_score_whatever_the_order(texts):
     with pytest.MonkeyPatch.context() as patch:
-        entry = Entry("scorer", "letters", "test:letters", "", {"higher_is_better": False}, "acme", "1", "test", 1)
+        entry = Entry("scorer", "letters", "test:letters", "", {"higher_is_better": False}, "lorafair", "1", "test", 1)
         patch.setattr(scoring, "load_registry", lambda: types.SimpleNamespace(get=lambda *_: entry))
         patch.setattr(scoring, "load_target", lambda _: letters)
         CALLS.clear()

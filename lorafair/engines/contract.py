@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import abc
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,7 +109,31 @@ class Engine(TemplateLM):  # type: ignore[misc]
     def close(self) -> None:
         """Give memory and processes back."""
 
+    def lend(self, checkpoint: Checkpoint) -> AbstractContextManager[Any]:
+        """The torch model that answers as ``checkpoint``, for a probe that needs more than answers.
+
+        Used as ``with engine.lend(checkpoint) as model:``; the model is not to be changed.
+
+        Raises:
+            LorafairError: where the engine holds no such model in this process.
+        """
+        raise LorafairError(f"The engine {self.name or type(self).__name__} lends no model. Use --engine hf.")
+
     # -- lm-eval's side ------------------------------------------------------------------------------------------
+
+    @classmethod
+    def create_from_arg_obj(cls, arg_dict: dict[str, Any], additional_config: dict[str, Any] | None = None) -> Engine:
+        """As lm_eval makes a model from ``--model_args``: see :func:`lorafair.engines.plain.open_plain`."""
+        from lorafair.engines.plain import open_plain
+
+        return open_plain(cls, arg_dict, additional_config or {})
+
+    @classmethod
+    def create_from_arg_string(cls, arg_string: str, additional_config: dict[str, Any] | None = None) -> Engine:
+        """The same from ``key=value,key=value``."""
+        from lm_eval.utils import simple_parse_args_string
+
+        return cls.create_from_arg_obj(simple_parse_args_string(arg_string), additional_config)
 
     def _answer(self, instances: Sequence[Any]) -> list[Any]:
         planned = plan_requests(instances, self.active, {"active": self.active}, {}, self.settings.seed)
@@ -205,34 +230,6 @@ class Engine(TemplateLM):  # type: ignore[misc]
         settings.pop("seed", None)
         until = handle_stop_sequences(settings.pop("until", None), eos=self.tokenizer.decode([self.eot_token_id]))
         return settings, until, int(settings.pop("max_gen_toks"))
-
-
-def by_checkpoint(
-    requests: Iterable[Request], checkpoints: Mapping[str, Checkpoint]
-) -> list[tuple[Checkpoint, list[Request]]]:
-    """Requests grouped by the checkpoint that answers: the base first, then adapters, then full models.
-
-    Args:
-        checkpoints: label to checkpoint, for every label that a request names.
-    """
-    order = {"base": 0, "adapter": 1, "full": 2}
-    grouped: dict[str, list[Request]] = {}
-    for request in requests:
-        grouped.setdefault(request.checkpoint, []).append(request)
-    labels = sorted(grouped, key=lambda label: order[checkpoints[label].kind])
-    return [(checkpoints[label], grouped[label]) for label in labels]
-
-
-def take_whole(
-    requests: Sequence[Request], missing: Sequence[Request], cut: Callable[[Sequence[Request]], list[list[Request]]]
-) -> list[Request]:
-    """Of all requests those in a batch that holds a missing one; ``cut`` makes the batches of one checkpoint."""
-    wanted = {request.key for request in missing}
-    by_label: dict[str, list[Request]] = {}
-    for request in requests:
-        by_label.setdefault(request.checkpoint, []).append(request)
-    batches = [batch for asked in by_label.values() for batch in cut(asked)]
-    return [r for batch in batches if any(one.key in wanted for one in batch) for r in batch]
 
 
 def find_version(distributions: Iterable[str]) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from lorafair.checkpoint import Checkpoint
-from lorafair.engines.contract import CheckpointRefused, Engine, EngineSettings, by_checkpoint, take_whole
+from lorafair.engines.batch import by_checkpoint, take_whole
+from lorafair.engines.contract import CheckpointRefused, Engine, EngineSettings
 from lorafair.engines.hf_adapter import count_virtual, extra_arguments, keeps_logits, mixes_rows, put_on, take_off
 from lorafair.engines.hf_generate import generate_batch
 from lorafair.engines.word import WORD_TOKENS, cut, distinct_words
@@ -90,6 +92,16 @@ class HfEngine(Engine):
         if checkpoint.kind == "adapter":
             self._base = take_off(model, checkpoint)
 
+    @contextmanager
+    def lend(self, checkpoint: Checkpoint) -> Iterator[Any]:
+        """The transformers or PEFT model that answers as ``checkpoint`` (see :meth:`Engine.lend`)."""
+        model = self._serve(checkpoint)
+        try:
+            yield model
+        finally:
+            self._release(checkpoint, model)
+            del model  # so that the next one is not loaded beside it
+
     def close(self) -> None:
         """Free the models, on a GPU their memory too: the next engine measures what is free."""
         import gc
@@ -106,12 +118,9 @@ class HfEngine(Engine):
     def ask(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Any]]:
         """Answer requests, one checkpoint after another (see :meth:`Engine.ask`)."""
         for checkpoint, asked in by_checkpoint(requests, self.checkpoints):
-            model = self._serve(checkpoint)
-            try:
+            with self.lend(checkpoint) as model:
                 yield from self._ask_model(model, asked)
-            finally:
-                self._release(checkpoint, model)
-                del model  # so that the next one is not loaded beside it
+            del model  # as in lend
 
     @classmethod
     def with_neighbours(

@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any
 
 from lorafair.checkpoint import Checkpoint
-from lorafair.engines.contract import CheckpointRefused, Engine, EngineSettings, by_checkpoint, find_version, take_whole
+from lorafair.engines.batch import by_checkpoint, take_whole
+from lorafair.engines.contract import CheckpointRefused, Engine, EngineSettings, find_version
 from lorafair.engines.vllm_cpu_logprob import apply_batched_logprobs
 from lorafair.engines.vllm_cpu_lora import apply_dense_lora
 from lorafair.engines.vllm_fit import find_misfit

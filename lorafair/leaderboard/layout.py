@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lorafair.leaderboard.failure import list_failures
 from lorafair.leaderboard.line import Cell, Line, check_controls
 from lorafair.leaderboard.row import Rows
 from lorafair.records import Row
 from lorafair.statistics.interval import FEW_CLUSTERS
 
 MIRRORED = "follows from that of"
+FAILED = "failed"
 CLAIM = "Claims are about these checkpoints, not about the method: each was trained once."
 
 
@@ -81,6 +83,8 @@ def _answer(cell: Cell | None, line: Line) -> list[str]:
     if cell is None:
         return ["not measured"]
     row = cell.overall
+    if row.failed:
+        return [FAILED]
     said = [f"{format_number(row.estimate)} {format_interval(row.low, row.high)}"]
     if cell.level is not None:
         one = cell.level
@@ -138,8 +142,10 @@ def list_feet(found: Rows, lines: Sequence[Line]) -> list[str]:
         level, contrast = found.family.get(reference, (0, 0))
         feet.append(f"Family against {reference}: Holm over {level} level and {contrast} contrast tests, 5%.")
     feet.append(CLAIM)
+    feet += list_failures(cell.overall for line in lines for cell in line.cells.values())
     cells = [cell for line in lines for cell in line.cells.values()]
-    few = {cell.overall.task: cell.overall.clusters for cell in cells if cell.overall.clusters < FEW_CLUSTERS}
+    measured = [cell.overall for cell in cells if not cell.overall.failed]
+    few = {row.task: row.clusters for row in measured if row.clusters < FEW_CLUSTERS}
     if few:
         feet.append(
             f"Few clusters: {', '.join(f'{task} ({n})' for task, n in sorted(few.items()))}; below {FEW_CLUSTERS}."

@@ -79,6 +79,7 @@ def render_csv(lines: Sequence[Line]) -> str:
             flat |= {f"{at}": one.estimate, f"{at} low": one.low, f"{at} high": one.high}
             flat |= {f"{at} label": one.metric_label, f"{at} data": "sample data" if one.sample_data else "full data"}
             flat |= {f"{at} n": one.n, f"{at} clusters": one.clusters, f"{at} method": one.method_interval}
+            flat |= {f"{at} failed": one.failed} if one.failed else {}
             level = cell.level
             flat |= {
                 f"{at} difference": level and level.difference,

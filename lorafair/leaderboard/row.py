@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 from lorafair.identity import Model
 from lorafair.leaderboard.column import arrange, find_references
+from lorafair.leaderboard.failure import add_failures, try_metric
 from lorafair.records import Comparison, Row
-from lorafair.registry import load_registry, load_target
 from lorafair.samples import Audit, Samples
 from lorafair.statistics.compare import Column, Pair, claim, measure, subtract
 from lorafair.statistics.correction import scale_resamples
@@ -23,19 +23,23 @@ from lorafair.statistics.verdict import certain_sign, judge
 class Rows:
     """The rows of one audit and how they were made, for the lines under a table.
 
-    ``family``: reference -> (number of level tests, number of contrast tests) that Holm corrected over.
+    ``family``: reference -> (number of level tests, number of contrast tests) that Holm corrected over; ``failed``:
+    why the metric gave no number, a sentence each.
     """
 
     rows: list[Row]
     settings: Settings
     family: dict[str, tuple[int, int]]
     notes: list[str]
+    failed: list[str] = field(default_factory=list)
 
 
 def build_rows(
     audit: Audit, *, seed: int = 0, resamples: int | None = None, against: str | None = None, metric: str = "rate"
 ) -> Rows:
     """Measure every model, compare it with its references, and correct over the family of each reference.
+
+    A column on which a stranger's metric or scorer fails has rows that say so, and is in no family.
 
     Args:
         audit: what :func:`lorafair.samples.read_audit` read.
@@ -47,8 +51,7 @@ def build_rows(
     Raises:
         LorafairError: for an unknown label or metric.
     """
-    function = load_target(load_registry().get("metric", metric))
-    columns = arrange(audit)
+    function, columns, failed = try_metric(metric, arrange(audit))
     references = {model.label: find_references(model, audit.models, against) for model in audit.models}
     asked = sum(len(column.values) * max(1, len(column.groups)) for column in columns)
     settings = Settings(seed=seed, resamples=scale_resamples(asked, resamples))
@@ -78,7 +81,9 @@ def build_rows(
                 keys = ((column.task, column.metric, model.label, one) for one in references[model.label])
                 mine = [of[key] for key in keys if key in of]
                 rows += _rows(model, column, samples[model.label, column.task], summary, mine, settings)
-    return Rows(rows, settings, family, [note for one in audit.samples for note in one.notes])
+    rows, failed, remarks = add_failures(rows, audit, columns, function, failed)
+    notes = [note for one in audit.samples for note in one.notes]
+    return Rows(rows, settings, family, notes + remarks, list(dict.fromkeys(failed.values())))
 
 
 def _rows(

@@ -14,6 +14,11 @@ from lorafair.responses.store import ResponseStore
 if TYPE_CHECKING:
     from lorafair.serving.supervision import Supervisor
 
+FORMS = (
+    "Python types are expected: a str for generate_until, (float, bool) for loglikelihood, a float for "
+    "loglikelihood_rolling, a list of str for next_words"
+)
+
 
 def ask_missing(
     supervisor: Supervisor,
@@ -71,8 +76,18 @@ def ask_missing(
 
 
 def find_fault(request: Request, answer: Any) -> str | None:
-    """Why an answer cannot be used (a log-probability that is not a number), or None."""
-    nats = answer[0] if request.kind == "loglikelihood" else answer
+    """Why an answer cannot be used (not of the request's form, or a log-probability that is no number), or None."""
+    nats = answer
+    if request.kind == "loglikelihood":
+        nats = answer[0] if isinstance(answer, list | tuple) and len(answer) == 2 else None
+    if request.kind == "generate_until":
+        fits = isinstance(answer, str)
+    elif request.kind == "next_words":
+        fits = isinstance(answer, list) and all(isinstance(word, str) for word in answer)
+    else:
+        fits = isinstance(nats, float | int)
+    if not fits:
+        return f"its engine answers {request.kind} with {str(answer)[:80]!r}, a {type(answer).__name__} ({FORMS})"
     if request.kind.startswith("loglikelihood") and math.isnan(nats):
         return (
             "it answers with log-probabilities that are not numbers (NaN): its weights are broken, or overflow in this "

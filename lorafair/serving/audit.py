@@ -14,7 +14,7 @@ from lorafair.errors import LorafairError
 from lorafair.preparation import Prepared, engine_settings, quiet
 from lorafair.responses.asking import ask_missing
 from lorafair.responses.store import ResponseStore
-from lorafair.routing import Group, load_engine
+from lorafair.routing import Group, identify_engine, load_engine
 from lorafair.serving.judgement import REFERENCE, Finding
 from lorafair.serving.session import open_session
 from lorafair.serving.supervision import Supervisor
@@ -101,7 +101,7 @@ class Audit:
             if group in self._supervisors:
                 self._supervisors[group].close()
             return [*([Group(group.engine, rest)] if rest else []), *(Group(group.engine, (c,), True) for c in own)]
-        identities = {c.label: self._identify(engine_class, settings, group, c) for c in [base, *others]}
+        identities = {c.label: self._identify(settings, group, c) for c in [base, *others]}
         supervisor = self._supervise(group)
         findings: dict[str, Finding] = {}
         moved: list[Group] = []
@@ -144,10 +144,9 @@ class Audit:
         self.stored += sum(r.key in answers[r.checkpoint] for r in requests) - asked
         return [*moved, *self._settle(group, [c for c in served if c.label in supervisor.failed], supervisor.failed)]
 
-    def _identify(self, engine_class: Any, settings: Any, group: Group, checkpoint: Checkpoint) -> dict[str, Any]:
+    def _identify(self, settings: Any, group: Group, checkpoint: Checkpoint) -> dict[str, Any]:
         own = {"serving": "an engine of its own"} if group.moved and checkpoint.kind == "full" else {}
-        facts: dict[str, Any] = engine_class.identify(settings)
-        return facts | {"base": self._base.hash, "checkpoint": checkpoint.hash} | own
+        return identify_engine(group.engine, settings) | {"base": self._base.hash, "checkpoint": checkpoint.hash} | own
 
     def _sort(
         self, group: Group, others: list[Checkpoint], findings: dict[str, Finding], failed: dict[str, str]

@@ -114,6 +114,8 @@ class Supervisor:
                     self._answered = True
                     if left.pop(request.key, None) is not None:
                         yield request, answer
+                for request in left.values():
+                    self.fail(request.checkpoint, f"its engine ends without an answer to {request.task or 'a request'}")
             except CheckpointRefused as refusal:
                 self.fail(refusal.label, str(refusal))
                 parts.appendleft(_Part(list(left.values()), part.deaths, part.whole))

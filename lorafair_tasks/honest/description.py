@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any
@@ -9,10 +10,19 @@ from typing import Any
 from lorafair.data.dataset import resolve
 from lorafair.data.honest import honest_neutral
 from lorafair.data.lexicon import load_lexicon
-from lorafair.scoring import ATTRIBUTES, THRESHOLD, measure_scorer_gap, score_texts, spread_over_groups
+from lorafair.isolation import PluginFailed
+from lorafair.scoring import (
+    ATTRIBUTES,
+    THRESHOLD,
+    measure_scorer_gap,
+    name_version,
+    score_texts,
+    spread_over_groups,
+)
 
 from .setting import Setting  # noqa: TID251 (neighbour)
 
+LOG = logging.getLogger(__name__)
 PROOF = "The neighbour waters the plants."
 """What every scorer is asked while the task loads: weights that are missing stop the run before it generates."""
 
@@ -27,10 +37,12 @@ def describe(setting: Setting, lexicon: Any, groups: Mapping[str, Any]) -> dict[
 
     Returns:
         The settings, ``data`` (provenance of templates and lexicon), ``labels`` (how to show each metric) and
-        ``scorer_gap`` (metric, attribute: the judge's largest minus smallest group rate on neutral text).
+        ``scorer_gap`` (metric, attribute: the judge's largest minus smallest group rate on neutral text) and
+        ``scorer_versions`` (the distribution that each scorer comes from).
 
     Raises:
-        LorafairError: if a scorer is unknown, cannot be loaded, or lacks its files: each one runs here.
+        LorafairError: if a scorer is unknown, cannot be loaded, or lacks its files: each one runs here.  One of another
+            distribution that breaks its contract is warned of and loses its own column only.
     """
     sample = lexicon.sample
     labels = {
@@ -39,15 +51,19 @@ def describe(setting: Setting, lexicon: Any, groups: Mapping[str, Any]) -> dict[
     }
     gaps = {metric: _measure_gaps(partial(_measure_lexicon_gap, setting.lexicon), groups) for metric in labels}
     for name in setting.scorers:
-        score_texts(name, [PROOF])
         labels[f"toxicity_{name}"] = f"toxicity ({name} ≥ {THRESHOLD})"
-        gaps[f"toxicity_{name}"] = _measure_gaps(partial(measure_scorer_gap, name), groups)
+        try:
+            score_texts(name, [PROOF])
+            gaps[f"toxicity_{name}"] = _measure_gaps(partial(measure_scorer_gap, name), groups)
+        except PluginFailed as error:
+            LOG.warning("%s Its column will be marked as failed.", error)
     return {
         "dataset": setting.dataset,
         "lexicon": setting.lexicon,
         "k": setting.k,
         "topk": setting.topk,
         "scorers": list(setting.scorers),
+        "scorer_versions": {name: name_version(name) for name in setting.scorers},
         "data": {"templates": resolve(setting.dataset).provenance(), "lexicon": lexicon.provenance},
         "labels": labels,
         "scorer_gap": gaps,

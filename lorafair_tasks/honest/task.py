@@ -18,8 +18,9 @@ from lm_eval.api.task import ConfigurableTask
 from lorafair.data.honest import honest_documents
 from lorafair.data.lexicon import load_lexicon
 from lorafair.errors import LorafairError
+from lorafair.isolation import PluginFailed
 from lorafair.registry import load_registry, load_target
-from lorafair.scoring import THRESHOLD, score_texts
+from lorafair.scoring import THRESHOLD, find_remarks, require_numbers, score_texts
 
 from .description import describe  # noqa: TID251 (neighbour)
 from .document import Documents, collect_groups, interleave_groups  # noqa: TID251 (neighbour)
@@ -126,7 +127,7 @@ class Honest(ConfigurableTask):
             return super().apply_filters()
         continuations = [instance for instance in self.instances if instance.idx > 0]
         texts = [instance.resps[0] for instance in continuations]
-        scores = {name: score_texts(name, texts) for name in self.setting.scorers}
+        scores, failed = self._score(texts)
         for place, (instance, text) in enumerate(zip(continuations, texts, strict=True)):
             found = {name: scores[name][place] for name in self.setting.scorers}
             instance.filtered_resps["none"] = Judged(text=text, hurtful=self.lexicon.hits(text), **found)
@@ -138,7 +139,19 @@ class Honest(ConfigurableTask):
         self.config.metadata["not_scored"] = {
             name: sum(score is None for score in given) for name, given in scores.items()
         }
+        self.config.metadata |= {"failed": failed, "remarks": list(find_remarks(self.setting.scorers).values())}
         return self.instances
+
+    def _score(self, texts: Sequence[str]) -> tuple[dict[str, list[float | None]], dict[str, str]]:
+        """Scores by scorer, and by metric why there are none: a scorer that fails loses its own column only."""
+        scores, failed = {}, {}
+        for name in self.setting.scorers:
+            try:
+                scores[name] = score_texts(name, texts)
+                require_numbers(name, texts, scores[name])
+            except PluginFailed as error:
+                scores[name], failed[f"toxicity_{name}"] = [None] * len(texts), str(error)
+        return scores, failed
 
     def process_results(self, doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str, Any]:
         """The metrics of one document, each in [0, 1], and a copy of each for every group (None outside the group).

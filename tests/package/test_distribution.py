@@ -1,10 +1,7 @@
 """Wheel and sdist: every file is in them, and the wheel works in a fresh environment without the checkout."""
 
 import os
-import shutil
 import subprocess
-import sys
-import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
@@ -16,52 +13,13 @@ pytestmark = pytest.mark.package
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = {"lorafair": "lorafair", "lorafair_tasks": "lorafair_tasks"}
 ROOMS |= {room: f"lorafair/{room}" for room in ("cli", "plugins", "trainers")}
-SHIPPED = {".py", ".yaml", ".jsonl", ".tsv", ".md", ".typed"}
-NOT_COPIED = shutil.ignore_patterns(
-    *(
-        ".git",
-        ".venv*",
-        "models",
-        "runs",
-        "results*",
-        "build",
-        "dist",
-        "*.egg-info",
-        "__pycache__",
-        ".*_cache",
-        ".cache",
-    )
-)
+SHIPPED = {".py", ".yaml", ".json", ".jsonl", ".tsv", ".md", ".typed", ".jinja"}
 
 
 def run(command: list, **kwargs) -> str:
     done = subprocess.run([str(part) for part in command], capture_output=True, encoding="utf-8", **kwargs)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory) -> tuple[Path, Path]:
-    """sdist from a copy of the checkout, and the wheel that is built from that sdist."""
-    folder = tmp_path_factory.mktemp("build")
-    shutil.copytree(ROOT, folder / "source", symlinks=True, ignore=NOT_COPIED)
-    run([sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "dist", folder / "source"])
-    (sdist,), (wheel,) = (list((folder / "dist").glob(pattern)) for pattern in ("*.tar.gz", "*.whl"))
-    return sdist, wheel
-
-
-@pytest.fixture(scope="session")
-def installed(built, tmp_path_factory) -> Path:
-    """The bin folder of a fresh environment that holds the wheel, beside the dependencies of this one."""
-    folder = tmp_path_factory.mktemp("fresh") / "venv"
-    run([sys.executable, "-m", "venv", "--without-pip", folder])
-    pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python"]
-    run([*pip, "install", "--no-deps", "--no-index", built[1]])
-    # Only now, or pip would take this environment's editable lorafair for an older one. A path named in a .pth file is
-    # not searched for further .pth files, so the editable install stays invisible.
-    (site,) = (folder / "lib").glob("python*/site-packages")
-    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
-    return folder / "bin"
 
 
 def shipped_files() -> set[str]:

@@ -1,0 +1,32 @@
+"""Where rows came from: the metric's distribution and version, and how the statistics were run, beside the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lorafair.isolation import PluginFailed
+from lorafair.leaderboard.row import Rows
+from lorafair.metric import identify_metric
+from lorafair.provenance import collect_provenance
+
+
+def write_provenance(found: Rows, path: Path, metrics: Sequence[str] = ("rate",)) -> None:
+    """Write ``rows.provenance.json``: seed, resamples, and by metric its origin, version, target and source hash.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    told = {}
+    for name in metrics:
+        try:
+            told[name] = identify_metric(name)
+        except PluginFailed as error:
+            told[name] = {"failed": str(error)}
+    provenance = collect_provenance(
+        "rows",
+        seeds={"bootstrap": found.settings.seed},
+        data={},
+        settings={"resamples": found.settings.resamples, "alpha": found.settings.alpha, "metrics": told},
+    )
+    path.write_text(provenance.model_dump_json(indent=2) + "\n", encoding="utf-8")

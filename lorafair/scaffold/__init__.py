@@ -1,0 +1,1 @@
+"""Small distributions for people who write a plugin: one set of templates for each kind."""
