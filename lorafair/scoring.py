@@ -49,7 +49,8 @@ def score_texts(name: str, texts: Sequence[str], **settings: Any) -> list[float 
     asked = list(dict.fromkeys(text for text in texts if _is_visible(text)))
     answers = _ask(entry, asked, settings) if asked else []
     scores = dict(zip(asked, answers, strict=True))
-    blank = 0.0 if read_mark(entry, "higher_is_better") is False else None
+    target = load_target(entry) if is_built_in(entry) else None
+    blank = 0.0 if read_mark(entry, "higher_is_better", target) is False else None
     return [scores.get(text, blank) for text in texts]
 
 
@@ -121,16 +122,17 @@ def identify_scorer(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         source = plugin.describe()["source_sha256"]
         own = dict(plugin.ask("identify", settings=dict(settings)))
         return said | {"source_sha256": source} | _read_version(entry) | own
-    module = inspect.getmodule(load_target(entry))
+    target = load_target(entry)
+    module = inspect.getmodule(target)
     source = getattr(module, "__file__", None)
     identify = getattr(module, "identify", None)
     own = identify(**settings) if callable(identify) else {}
-    return said | {"source_sha256": hash_file(source) if source else None} | _read_version(entry) | own
+    return said | {"source_sha256": hash_file(source) if source else None} | _read_version(entry, target) | own
 
 
-def _read_version(entry: Entry) -> dict[str, Any]:
+def _read_version(entry: Entry, target: Any = None) -> dict[str, Any]:
     """The version that a scorer gives itself, beside its distribution's."""
-    own = read_mark(entry, "version")
+    own = read_mark(entry, "version", target)
     return {} if own is None else {"scorer_version": own}
 
 
