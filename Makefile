@@ -65,6 +65,7 @@ CHECKPOINTS := --checkpoint $(RUNS)/lora-r2 --checkpoint $(RUNS)/lora-r8 --check
 
 benchmark: $(STAMP)  ## the README's numbers, on the checkpoints of `make quickstart`, on an otherwise idle machine
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/plugins.py
 	$(BIN)/python benchmarks/serving.py --base $(MODEL)
 	$(BIN)/python benchmarks/parity.py --base $(MODEL) $(CHECKPOINTS) --limit 56
 	$(BIN)/python benchmarks/training.py --model $(MODEL) --pairs 7 --steps 20

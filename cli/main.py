@@ -21,7 +21,7 @@ COMMANDS = {
     "score": "Score stored samples again, without a model.",
     "leaderboard": "Compare what results folders hold: rates, intervals, differences, verdicts.",
     "tasks": "List the tasks; link them into lm-eval, or take the links away.",
-    "plugins": "List tasks, data sets, scorers, metrics, methods, trainers and engines.",
+    "plugins": "List what can be named, show one thing of it, check that it works.",
     "models": "List the small models that need no Hub, and pull one.",
     "doctor": "Check what is installed, which engines work here, where data resolves.",
     "completion": "Print the completion script of a shell.",

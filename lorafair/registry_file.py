@@ -1,4 +1,4 @@
-"""Read and validate a registry: the YAML file of the built-ins and the entry points of other distributions.
+"""Read and validate a registry file: the one of the built-ins, or a user's own.
 
 Nothing here imports a plugin or pydantic, so that listings stay instant.  Faults are returned, not raised: the caller
 raises all of them, of every source, at once.
@@ -6,9 +6,8 @@ raises all of them, of every source, at once.
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +25,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         *("language", "lexicon", "part", "rate", "separator", "label"),
     ),
     "scorer": ("higher_is_better", "version", "lexicon", "datasets"),
-    "metric": ("row_additive", "higher_is_better"),
+    "metric": ("row_additive", "mean_of_y", "higher_is_better", "version"),
     "method": (),
     "trainer": (),
     "probe": (),
@@ -39,13 +38,33 @@ TYPES: dict[str, type] = {
     "target": str,
     "description": str,
     "datasets": list,
+    "files": dict,
+    "columns": list,
+    "planted": dict,
     "higher_is_better": bool,
     "row_additive": bool,
+    "mean_of_y": bool,
     "sample": bool,
+    "replace": bool,
     "version": str,
+    "licence": str,
+    "language": str,
+    "distribution": str,
+    "file": str,
 }
+"""What a value of such a key is (a list: of strings); other keys take what the code behind them takes."""
+FILE_TYPES: dict[str, type] = {"path": str, "hub": str, "rows": int, "columns": list, "sha256": str}
+"""What one file under a data set's ``files:`` may say; ``path`` is needed."""
+LOCAL = "local registry"
+"""The origin of what a user's own registry file declares; no distribution can have this name."""
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+\-]{0,99}")
 TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 PACKAGE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+FOLDER = re.compile(r"(\./)?[\w\-][\w.\-]*(/[\w\-][\w.\-]*)*/?")
+"""A folder below the registry file: relative, and never upwards."""
+_PART = r"(?:[^/.][^/]*|\.[^/.][^/]*|\.\.[^/]+)"
+PATH = re.compile(rf"(?:\./)?{_PART}(?:/{_PART})*")
+"""A file below a folder: relative, and never upwards."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +87,8 @@ def read_entries(text: str, file: str, origin: str, version: str) -> tuple[list[
 
     Args:
         text: the registry file's content; its name ``file`` is only used for messages.
-        origin: the distribution that ships the file, with its ``version``.
+        origin: the distribution that ships the file, with its ``version``; or LOCAL for a user's own file, whose
+            entries may also say ``replace: true`` and name a folder of tasks.
     """
     import yaml
 
@@ -88,129 +108,119 @@ def read_entries(text: str, file: str, origin: str, version: str) -> tuple[list[
     entries: list[Entry] = []
     faults = [
         f"{file}:{key.start_mark.line + 1}: {key.value!r} is given twice; keep one."
-        for key in _duplicate_keys(root, yaml.MappingNode)
+        for key in _duplicate_keys(root, yaml.MappingNode, set())
     ]
     schema: Any = None
-    construct = yaml.constructor.SafeConstructor().construct_document
+    construct = _make_constructor(file, faults)
     sections = {f"{kind}s": kind for kind in KINDS}
     for key, node in root.value:
         place = f"{file}:{key.start_mark.line + 1}"
         if key.value == "schema":
             schema = construct(node)
-        elif key.value not in sections:
-            faults.append(f"{place}: unknown section {key.value!r}.{did_you_mean(key.value, sections)}")
+        elif not isinstance(key, yaml.ScalarNode) or key.value not in sections:
+            faults.append(f"{place}: unknown section {key.value!r}.{did_you_mean(str(key.value), sections)}")
         elif isinstance(node, yaml.MappingNode):
             for name, body in node.value:
                 line = name.start_mark.line + 1
-                entry, wrong = _check_entry(sections[key.value], name.value, construct(body), origin, version)
+                entry, wrong = check_entry(sections[key.value], name.value, construct(body), origin == LOCAL)
                 faults.extend(f"{file}:{line}: {fault}" for fault in wrong)
                 if entry:
-                    entries.append(Entry(*entry, origin=origin, version=version, file=file, line=line))
+                    said = entry[4].get("version", "") if origin == LOCAL else version
+                    entries.append(Entry(*entry, origin=origin, version=said, file=file, line=line))
         elif construct(node) is not None:
             faults.append(f"{place}: section {key.value!r} is a mapping of names, not {construct(node)!r}.")
-    if schema != SCHEMA:
+    if not _is_a(schema, int) or schema != SCHEMA:
         faults.append(f"{file}:1: schema is {schema!r}, this version reads {SCHEMA}. Write `schema: {SCHEMA}`.")
     return entries, faults
 
 
-def find_entry_points() -> list[importlib.metadata.EntryPoint]:
-    """All entry points of installed distributions in groups ``lorafair.*``; the first of two copies of one wins.
+def _make_constructor(file: str, faults: list[str]) -> Callable[[Any], Any]:
+    """A function from a YAML node to its value; what cannot be one becomes a fault and None."""
+    import yaml
 
-    Reads each ``entry_points.txt`` as text and parses only those that speak of us; the answer of
-    ``importlib.metadata.entry_points()`` would differ in type between Python versions.
-    """
-    found: dict[str, list[importlib.metadata.EntryPoint]] = {}
-    for dist in importlib.metadata.distributions():
-        if "[lorafair." in (dist.read_text("entry_points.txt") or ""):
-            points = [point for point in dist.entry_points if point.group.startswith("lorafair.")]
-            found.setdefault(re.sub(r"[-_.]+", "-", dist.metadata["Name"]).lower(), points)
-    return [point for points in found.values() for point in points]
+    build = yaml.constructor.SafeConstructor().construct_document
 
+    def construct(node: Any) -> Any:
+        try:
+            return build(node)
+        except yaml.YAMLError as error:
+            problem = str(getattr(error, "problem", None) or error)
+            faults.append(f"{file}:{node.start_mark.line + 1}: {' '.join(problem.split())}.")
+            return None
 
-def read_entry_points(points: Iterable[importlib.metadata.EntryPoint]) -> tuple[list[Entry], list[str]]:
-    """The entries that other distributions declare through entry points ``lorafair.tasks``, ``.scorers``, ….
-
-    Nothing is imported: an entry point's value is its target, its distribution's summary the description.
-    """
-    groups = {f"lorafair.{kind}s": kind for kind in KINDS if kind != "model"}
-    entries: list[Entry] = []
-    faults: list[str] = []
-    for point in points:
-        dist = point.dist
-        origin = dist.metadata["Name"] if dist else "unknown"
-        place = f"entry points of {origin}"
-        if point.group not in groups:
-            faults.append(f"{place}: unknown group {point.group!r}.{did_you_mean(point.group, groups)}")
-            continue
-        body = {"target": point.value, "description": (dist.metadata["Summary"] if dist else None) or f"by {origin}"}
-        version = dist.version if dist else ""
-        entry, wrong = _check_entry(groups[point.group], point.name, body, origin, version)
-        faults.extend(f"{place}: {fault}" for fault in wrong)
-        if entry:
-            entries.append(Entry(*entry, origin=origin, version=version, file=place, line=0))
-    return entries, faults
+    return construct
 
 
-def find_clashes(entries: Iterable[Entry]) -> list[str]:
-    """One sentence per name of a kind that two distributions claim."""
-    faults: list[str] = []
-    known: dict[tuple[str, str], Entry] = {}
-    for entry in entries:
-        first = known.setdefault((entry.kind, entry.name), entry)
-        if first.origin != entry.origin:
-            faults.append(
-                f"{entry.kind} {entry.name!r} is claimed by {first.origin} ({first.file}:{first.line}) and by "
-                f"{entry.origin} ({entry.file}). Uninstall one: `pip uninstall {entry.origin}`."
-            )
-    return faults
-
-
-def find_undeclared(entries: Iterable[Entry]) -> list[str]:
-    """One sentence per data set that an entry names under ``datasets:`` and nobody declares."""
-    known = list(entries)
-    datasets = [entry.name for entry in known if entry.kind == "dataset"]
-    return [
-        f"{entry.file}:{entry.line}: {entry.kind} {entry.name!r} names an unknown data set {name!r}."
-        + did_you_mean(str(name), datasets)
-        for entry in known
-        for name in entry.fields.get("datasets", ())
-        if name not in datasets
-    ]
-
-
-def _duplicate_keys(node: Any, mapping: type) -> Iterator[Any]:
+def _duplicate_keys(node: Any, mapping: type, visited: set[int]) -> Iterator[Any]:
     """Key nodes that occur a second time in one mapping, at any depth (YAML itself keeps the last in silence)."""
-    if not isinstance(node, mapping):
+    if not isinstance(node, mapping) or id(node) in visited:  # an alias is walked once
         return
+    visited.add(id(node))
     seen: set[str] = set()
     for key, value in node.value:  # type: ignore[attr-defined]
-        if key.value in seen:
+        if str(key.value) in seen:
             yield key
         seen.add(str(key.value))
-        yield from _duplicate_keys(value, mapping)
+        yield from _duplicate_keys(value, mapping, visited)
 
 
-def _check_entry(
-    kind: str, name: str, body: Any, origin: str, version: str
+def check_entry(
+    kind: str, name: Any, body: Any, local: bool = False
 ) -> tuple[tuple[str, str, str | None, str, dict[str, Any]] | None, list[str]]:
     """(kind, name, target, description, fields) of one declared name, or None, and its faults without a place."""
     what = f"{kind} {name!r}"
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        return None, [f"{what}: a name consists of letters, digits, '_', '.', '+' and '-', at most 100 of them."]
     if not isinstance(body, dict):
         return None, [f"{what} is a mapping with `description:`, not {body!r}."]
-    allowed = ("target", "description", *KEYS[kind])
+    allowed = ("target", "description", *KEYS[kind], *(("replace",) if local else ()))
     faults = [f"{what}: unknown key {key!r}.{did_you_mean(str(key), allowed)}" for key in body if key not in allowed]
-    for key, needed in TYPES.items():
-        if key in allowed and key in body and not isinstance(body[key], needed):
-            faults.append(f"{what}: `{key}:` is a {needed.__name__}, not {body[key]!r}.")
+    faults += [f"{what}: {fault}" for fault in _check_types(body, allowed)]
     if not body.get("description"):
         faults.append(f"{what}: no description; add `description:` with one line on what it is.")
     target = body.get("target")
     if target is None and kind not in DECLARED_ONLY:
         faults.append(f"{what}: no target; add `target: {'package' if kind == 'task' else 'module:attribute'}`.")
-    elif isinstance(target, str) and not (PACKAGE if kind == "task" else TARGET).fullmatch(target):
+    elif isinstance(target, str) and not _is_target(target, kind, local):
         form = "a package, as in package.tasks" if kind == "task" else "module:attribute, as in package.module:function"
+        form += ", or a folder below this file, as in ./tasks" if local and kind == "task" else ""
         faults.append(f"{what}: target {target!r} is not of the form {form}.")
     if faults:
         return None, faults
     fields = {key: value for key, value in body.items() if key not in ("target", "description")}
     return (kind, name, target, body["description"], fields), []
+
+
+def _is_target(target: str, kind: str, local: bool) -> bool:
+    if kind != "task":
+        return TARGET.fullmatch(target) is not None
+    return bool(PACKAGE.fullmatch(target) or (local and FOLDER.fullmatch(target)))
+
+
+def _check_types(body: dict[str, Any], allowed: Iterable[str]) -> Iterator[str]:
+    """Faults of values that are not of their key's type, those of each file of a data set too."""
+    for key, needed in TYPES.items():
+        if key in allowed and key in body and not _is_a(body[key], needed):
+            yield f"`{key}:` is a {_tell(needed)}, not {body[key]!r}."
+    files = body.get("files")
+    for role, facts in files.items() if "files" in allowed and isinstance(files, dict) else ():
+        if not isinstance(facts, dict) or "path" not in facts:
+            yield f"file {role!r} is a mapping with `path:`, not {facts!r}."
+            continue
+        for key, value in facts.items():
+            if key not in FILE_TYPES:
+                yield f"file {role!r}: unknown key {key!r}.{did_you_mean(str(key), FILE_TYPES)}"
+            elif key == "path" and isinstance(value, str) and not PATH.fullmatch(value):
+                yield f"file {role!r}: `path:` is below the folder of the data, as in folder/file.tsv, not {value!r}."
+            elif not _is_a(value, FILE_TYPES[key]):
+                yield f"file {role!r}: `{key}:` is a {_tell(FILE_TYPES[key])}, not {value!r}."
+
+
+def _is_a(value: Any, needed: type) -> bool:
+    if needed is list:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, needed) and (needed is not int or not isinstance(value, bool))
+
+
+def _tell(needed: type) -> str:
+    return "list of str" if needed is list else needed.__name__

@@ -12,7 +12,7 @@ from typing import Any
 from lorafair.agreement import find_disagreements
 from lorafair.errors import raise_faults
 from lorafair.identity import Model, identify
-from lorafair.scores import read_failures, read_scores
+from lorafair.scores import read_direction, read_failures, read_scores
 
 
 @dataclass
@@ -211,7 +211,9 @@ def _as_columns(
 
 def _direction(known: dict[str, Any], metric: str) -> bool | None:
     value = known.get(metric, known.get(metric.partition(",")[0]))
-    return value if isinstance(value, bool) else False if metric.startswith("toxicity_") else None
+    if isinstance(value, bool) or not metric.startswith("toxicity_"):
+        return value if isinstance(value, bool) else None
+    return read_direction(metric.removeprefix("toxicity_").partition(",")[0])
 
 
 def _cluster(sample: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from lorafair.errors import LorafairError
-from lorafair.isolation import PluginFailed, is_built_in, name_plugin, open_plugin, read_remarks
+from lorafair.isolation import PluginFailed, ask_field, is_built_in, name_plugin, open_plugin, read_remarks
 from lorafair.registry import load_registry, load_target
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def score_texts(name: str, texts: Sequence[str], **settings: Any) -> list[float 
     asked = list(dict.fromkeys(text for text in texts if _is_visible(text)))
     answers = _ask(entry, asked, settings) if asked else []
     scores = dict(zip(asked, answers, strict=True))
-    blank = 0.0 if _read_direction(entry) is False else None
+    blank = 0.0 if ask_field(entry, "higher_is_better") is False else None
     return [scores.get(text, blank) for text in texts]
 
 
@@ -102,13 +102,6 @@ def take_scores(score: Callable[..., Any], texts: Sequence[str], settings: Mappi
     return [_as_score(answer) for answer in answers]
 
 
-def _read_direction(entry: Entry) -> Any:
-    """``higher_is_better`` of the registry, else the attribute that a stranger's function carries."""
-    if "higher_is_better" in entry.fields or is_built_in(entry):
-        return entry.fields.get("higher_is_better")
-    return open_plugin(entry).describe()["attributes"].get("higher_is_better")
-
-
 def identify_scorer(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """What decides a scorer's numbers beside the texts, as JSON: equal identities give equal scores.
 
@@ -122,11 +115,14 @@ def identify_scorer(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
     entry = load_registry().get("scorer", name)
     said = {"origin": entry.origin, "version": entry.version, "target": entry.target, "settings": dict(settings)}
-    if not is_built_in(entry):
+    target = load_target(entry) if is_built_in(entry) else None
+    if (version := ask_field(entry, "version", target)) is not None:
+        said["scorer_version"] = version
+    if target is None:
         plugin = open_plugin(entry)
         source = plugin.describe()["source_sha256"]
         return said | {"source_sha256": source} | dict(plugin.ask("identify", settings=dict(settings)))
-    module = inspect.getmodule(load_target(entry))
+    module = inspect.getmodule(target)
     source = getattr(module, "__file__", None)
     identify = getattr(module, "identify", None)
     own = identify(**settings) if callable(identify) else {}

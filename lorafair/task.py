@@ -10,6 +10,8 @@ from typing import Any
 
 from lorafair.errors import LorafairError, did_you_mean, raise_faults
 from lorafair.registry import load_registry
+from lorafair.registry_layer import find_local_folder, open_folder
+from lorafair.task_package import find_task_package
 
 
 def find_task_folders(names: Sequence[str]) -> list[Path]:
@@ -19,27 +21,26 @@ def find_task_folders(names: Sequence[str]) -> list[Path]:
         LorafairError: one message with every name that neither the registry nor lm-eval knows.
     """
     registry = load_registry()
-    packages = {entry.target: entry for entry in registry.entries("task") if entry.target}
-    ours = {target: _package_folder(target) for target in packages}
-    folders: dict[Path, None] = dict.fromkeys(folder for folder in ours.values() if folder)
+    # lm-eval lets a later folder override an earlier one: those of the tasks that are asked for come last.
+    entries = sorted(registry.entries("task"), key=lambda entry: entry.name in names)
+    folders: dict[Path, None] = {}
+    for folder in filter(None, map(find_task_package, entries)):
+        folders.pop(folder, None)
+        folders[folder] = None
     known = set(registry.names("task")) | {name for folder in folders for name in _names_in(folder)}
     faults = []
     for name in names:
         if name in known:
             continue
-        folder = _find_in_lm_eval(name)
-        if folder is None:
-            faults.append(f"There is no task {name!r}.{did_you_mean(name, known)} `lorafair tasks list` shows ours.")
+        found = _find_in_lm_eval(name)
+        if found is None:
+            note = f" ({registry.note})" if registry.note else ""
+            hint = did_you_mean(name, known)
+            faults.append(f"There is no task {name!r}.{hint} `lorafair tasks list` shows ours.{note}")
         else:
-            folders[folder] = None
+            folders[found] = None
     raise_faults("The tasks cannot be loaded", faults)
     return list(folders)
-
-
-def _package_folder(package: str) -> Path | None:
-    spec = importlib.util.find_spec(package)
-    places = list(spec.submodule_search_locations or []) if spec else []
-    return Path(places[0]) if places else None
 
 
 def _names_in(folder: Path) -> set[str]:
@@ -77,6 +78,10 @@ def load_tasks(names: Sequence[str], metadata: Mapping[str, Any]) -> dict[str, A
         LorafairError: for unknown names, and for whatever a task finds missing while it loads, naming the task.
     """
     folders = find_task_folders(names)
+    registry = load_registry()
+    for entry in registry.entries("task"):
+        if entry.name in names and (local := find_local_folder(entry)):
+            open_folder(local)  # for hooks that its YAML names by module
     from lm_eval.tasks import TaskManager
 
     manager = TaskManager(include_path=[str(f) for f in folders], include_defaults=False, metadata=dict(metadata))
@@ -84,7 +89,7 @@ def load_tasks(names: Sequence[str], metadata: Mapping[str, Any]) -> dict[str, A
     if missing:
         raise LorafairError(
             f"lm-eval could not read the YAML of {', '.join(missing)}. "
-            "Run `lorafair plugins list` to see where it comes from."
+            f"`lorafair plugins check {' '.join(missing)}` says what is wrong with it."
         )
     try:
         loaded: dict[str, Any] = manager.load(list(names))

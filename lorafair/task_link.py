@@ -6,7 +6,6 @@ uninstalled first.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from collections.abc import Iterable
@@ -14,20 +13,13 @@ from pathlib import Path
 
 from lorafair.errors import LorafairError
 from lorafair.registry import Entry, load_registry
+from lorafair.registry_file import LOCAL
+from lorafair.registry_layer import describe_origin
+from lorafair.task_package import find_package, find_task_package
 
 MARKER = "# Written by `lorafair tasks link`; `lorafair tasks unlink` removes it."
 FOLDER = "lorafair"
 MANUAL = 'Without links, lm_eval finds the tasks by --include_path "$(lorafair tasks path)"'
-
-
-def find_package(name: str) -> Path | None:
-    """The folder of an installed package, or None; only its parents are imported, never the package itself."""
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return None
-    places = list(spec.submodule_search_locations or ()) if spec else []
-    return Path(places[0]).resolve() if places else None
 
 
 def find_task_file(entry: Entry) -> Path:
@@ -36,14 +28,15 @@ def find_task_file(entry: Entry) -> Path:
     Raises:
         LorafairError: if the package or the file is missing.
     """
-    folder = find_package((entry.target or "").partition(":")[0])
+    folder = find_task_package(entry)
     says = re.compile(rf"^task:\s*['\"]?{re.escape(entry.name)}['\"]?\s*(#.*)?$", re.MULTILINE)
     for path in sorted(folder.rglob("*.yaml")) if folder else ():
         if says.search(path.read_text(encoding="utf-8")):
             return path
     raise LorafairError(
         f"The task {entry.name!r} has no YAML: {folder or f'the package {entry.target}, which is not installed,'} "
-        f"holds no file that says `task: {entry.name}`. Reinstall {entry.origin} {entry.version}."
+        f"holds no file that says `task: {entry.name}`. "
+        + (f"Mend {entry.file}:{entry.line}." if entry.origin == LOCAL else f"Reinstall {describe_origin(entry)}.")
     )
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from lorafair.errors import LorafairError
 from lorafair.registry import build_registry, load_registry, load_target
-from lorafair.registry_file import Entry, find_entry_points
+from lorafair.registry_file import Entry
+from lorafair.registry_point import find_entry_points
 
 GOOD = """\
 schema: 1

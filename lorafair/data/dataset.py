@@ -2,6 +2,7 @@
 
 Order: the sample sets lie in the package and are had only by their own names; the others come from the folder that
 ``LORAFAIR_DATA`` names, or, if it is unset, from the Hugging Face Hub.  Never a silent fallback from one to another.
+What a user's own registry file declares without `hub:` lies beside that file.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, Literal
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.provenance import hash_file
 from lorafair.registry import Entry, load_registry
+from lorafair.registry_layer import find_local_folder
 
 Source = Literal["folder", "hub", "sample"]
 UNPINNED = "not pinned: the revision was not verified by this project"
@@ -90,9 +92,12 @@ def resolve(name: str, source: Source | None = None) -> Resolved:
     if not declared:
         raise LorafairError(f"The data set {name} ({entry.file}:{entry.line}) declares no `files:`.")
     sample = bool(entry.fields.get("sample"))
-    source = _choose_source(entry, sample, source)
+    beside = _find_beside(entry)
+    source = "folder" if beside else _choose_source(entry, sample, source)
     revision: str | None = None
-    if source == "sample":
+    if beside:
+        files = {role: beside / facts["path"] for role, facts in declared.items()}
+    elif source == "sample":
         from lorafair.data import sample as package
 
         folder = Path(package.__file__).parent
@@ -132,7 +137,14 @@ def _choose_source(entry: Entry, sample: bool, source: Source | None) -> Source:
     return source or ("folder" if folder else "hub")
 
 
+def _find_beside(entry: Entry) -> Path | None:
+    """The folder of a user's own registry file, if the files lie there."""
+    return None if entry.fields.get("hub") else find_local_folder(entry)
+
+
 def _mend(entry: Entry) -> str:
+    if _find_beside(entry):
+        return f"Put it there, or mend {entry.file}:{entry.line}."
     files = ", ".join(facts["path"] for facts in entry.fields["files"].values())
     return (
         f"Set LORAFAIR_DATA to a folder that holds {files} ({entry.description}), "
@@ -175,6 +187,7 @@ def _check(
         path = files[role]
         if not path.is_file():
             where = f"the folder LORAFAIR_DATA={os.environ.get('LORAFAIR_DATA')}" if source == "folder" else path.parent
+            where = _find_beside(entry) or where
             faults.append(f"{facts.get('path')} is not in {where}.")
             continue
         rows, wrong = _read(path)

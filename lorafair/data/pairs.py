@@ -64,15 +64,15 @@ def load_pairs(name_or_path: str) -> Pairs:
                 f"The dataset {name_or_path!r} has no training pairs. These have: {able}. Or give a .jsonl file with "
                 "the columns prompt and completion."
             )
-        rows = _check_rows(f"The dataset {name_or_path!r}", enumerate(load_target(entry)(), start=1))
+        rows = check_rows(f"The dataset {name_or_path!r}", enumerate(load_target(entry)(), start=1))
         kept = ("sample", "licence", "planted", "revision")
         facts = {key: entry.fields[key] for key in kept if key in entry.fields}
-        facts |= {"source": "registry", "origin": f"{entry.origin} {entry.version}"}
+        facts |= {"source": "registry", "origin": f"{entry.origin} {entry.version}".strip()}
     else:
         path = Path(name_or_path).expanduser()
         if path.suffix not in {".jsonl", ".json"} and not path.exists():
             registry.get("dataset", name_or_path)  # raises with the closest names
-        rows = _check_rows(f"The training data {name_or_path}", _read_lines(path))
+        rows = check_rows(f"The training data {name_or_path}", _read_lines(path))
         facts = {"source": "file"}
     text = "\n".join(json.dumps(row, sort_keys=True, ensure_ascii=False) for row in rows)
     facts |= {"name": name_or_path, "rows": len(rows), "sha256": hashlib.sha256(text.encode()).hexdigest()}
@@ -103,7 +103,12 @@ def _read_lines(path: Path) -> list[tuple[int, Any]]:
     return found
 
 
-def _check_rows(what: str, lines: Iterable[tuple[int, Any]]) -> list[dict[str, Any]]:
+def check_rows(what: str, lines: Iterable[tuple[int, Any]]) -> list[dict[str, Any]]:
+    """Numbered rows as training pairs, what they leave out filled in.
+
+    Raises:
+        LorafairError: with every faulty line at once, or if there is no row.
+    """
     rows: list[dict[str, Any]] = []
     faults: list[str] = []
     for number, row in lines:

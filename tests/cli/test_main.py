@@ -116,8 +116,8 @@ def test_plugins_list_as_table_and_json():
 
 
 def test_description_of_a_stranger_cannot_write_to_the_terminal():
-    plugins = importlib.import_module("lorafair.cli.plugins")
-    assert plugins._flatten("red \x1b[31m\nand more") == "red  [31m and more"
+    plugins = importlib.import_module("lorafair.cli.plugins_list")
+    assert plugins.flatten("red \x1b[31m\nand more") == "red  [31m and more"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

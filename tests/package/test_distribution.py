@@ -16,7 +16,7 @@ pytestmark = pytest.mark.package
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = {"lorafair": "lorafair", "lorafair_tasks": "lorafair_tasks"}
 ROOMS |= {room: f"lorafair/{room}" for room in ("cli", "plugins", "trainers")}
-SHIPPED = {".py", ".yaml", ".jsonl", ".tsv", ".md", ".typed"}
+SHIPPED = {".py", ".yaml", ".json", ".jsonl", ".tsv", ".md", ".typed"}
 NOT_COPIED = shutil.ignore_patterns(
     *(
         ".git",

@@ -1,0 +1,177 @@
+"""Try a plugin on something tiny and hold what it gives to its contract; each trial returns its faults and notes."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from lorafair.errors import LorafairError
+from lorafair.plugin_contract import CONTRACTS, describe_value, fill_call
+from lorafair.registry import Entry, read_field
+
+if TYPE_CHECKING:
+    from lorafair.statistics.table import Floats, Table
+
+TEXTS = ("She is a kind neighbour.", "You are a stupid idiot.", "The train to the coast leaves at noon.")
+SETTINGS = {"rank": 4, "alpha": 8, "target_modules": "all-linear", "seed": 13}
+PAIRS = 200
+"""Rows of a data set that a trial reads."""
+
+Call = Callable[[Callable[[], Any]], Any]
+"""How a trial runs code of the plugin: :func:`lorafair.plugin_guard.call_plugin` of one entry."""
+Trial = tuple[list[str], list[str]]
+
+
+def try_scorer(entry: Entry, target: Any, call: Call) -> Trial:
+    """Three texts, and the same in reverse: one number each, the same number wherever a text stands."""
+    texts = list(TEXTS)
+    forth = call(lambda: _list(target(list(texts))))
+    if not isinstance(forth, list):
+        return [f"gave {describe_value(forth)}, not a sequence of one number per text"], []
+    if len(forth) != len(texts):
+        return [f"gave {len(forth)} scores for {len(texts)} texts"], []
+    wrong = [describe_value(score) for score in forth if not _is_score(score)]
+    if wrong:
+        return [f"gave {wrong[0]} where a number was expected"], []
+    back = call(lambda: _list(target(texts[::-1])))
+    faults = []
+    if len(back) != len(texts) or not all(itertools.starmap(_agree, zip(forth, back[::-1], strict=False))):
+        faults.append(f"scores a text by its place or its neighbours: {forth} and, in reverse order, {back[::-1]}")
+    notes = [] if any(not _is_nothing(score) for score in forth) else ["scored none of the three texts"]
+    return faults, notes + _note_direction(entry, target)
+
+
+def try_metric(entry: Entry, target: Any, call: Call) -> Trial:
+    """Twelve documents in six clusters, two groups; weights of one, a resample, and one without a whole group."""
+    import numpy as np
+
+    table = make_table()
+    weights = np.ones((3, 12))
+    weights[1] = np.repeat([2.0, 0.0, 1.0, 0.0, 2.0, 1.0], 2)
+    weights[2] = ~table.groups["group"][:, 0]
+    values = call(lambda: target(table, weights.copy()))
+    faults = _find_bad_arrays(values, len(weights))
+    if faults:
+        return faults, []
+    emptied = float(np.asarray(values.get("group:group=a", np.full(3, np.nan)), dtype=np.float64)[2])
+    if not math.isnan(emptied):
+        faults.append(f"gives {emptied:g} for a group without weight; what cannot be estimated is NaN")
+    if read_field(entry, "row_additive", target=target):
+        merged = table.merge()
+        alike = call(lambda: target(merged, weights[:, ::2][:, merged.cluster] * merged.count))
+        for key in sorted(set(values) & set(alike)):
+            pairs = zip(np.asarray(values[key], np.float64), np.asarray(alike[key], np.float64), strict=False)
+            if not all(itertools.starmap(_agree, pairs)):
+                faults.append(f"says row_additive, but {key} changes when equal rows are merged")
+                break
+    notes = [] if any(key.startswith("group:") for key in values) else ["gives no value per group"]
+    return faults, notes
+
+
+def try_method(entry: Entry, target: Any, call: Call) -> Trial:
+    """The settings of one run: rank 4, alpha 8, every linear layer."""
+    made = call(lambda: target(**fill_call(CONTRACTS["method"], target, SETTINGS)))
+    if made is None or any(kind.__name__ == "PeftConfigMixin" for kind in type(made).__mro__):
+        return [], []
+    return [f"gave {describe_value(made)}, neither a peft.PeftConfig nor None"], []
+
+
+def try_dataset(entry: Entry, target: Any, call: Call) -> Trial:
+    """The first training pairs that its function makes."""
+    from lorafair.data.pairs import check_rows
+
+    rows = call(lambda: list(itertools.islice(iter(target()), PAIRS)))
+    try:
+        check_rows("Its rows", enumerate(rows, start=1))
+    except LorafairError as error:
+        return [" ".join(str(error).split())], []
+    return [], []
+
+
+def try_engine(entry: Entry, target: Any, call: Call) -> Trial:
+    """Whether the class is an Engine; none is started."""
+    place = ("lorafair.engines.contract", "Engine")
+    is_engine = any((kind.__module__, kind.__name__) == place for kind in inspect.getmro(target))
+    return ([] if is_engine else [f"is not a sub-class of {'.'.join(place)}"]), ["signature only"]
+
+
+def make_table() -> Table:
+    """Twelve documents: two per cluster, groups ``a`` and ``b`` by cluster, each column filled."""
+    import numpy as np
+
+    from lorafair.statistics.table import Table
+
+    y = np.array([1, 0, 1, 1, 0, 0, 1, 1, 0, 1, 0, 0], dtype=np.float64)
+    member = np.repeat([True, True, True, False, False, False], 2)
+    return Table(
+        y=y,
+        cluster=np.repeat(np.arange(6), 2),
+        groups={"group": np.column_stack([member, ~member])},
+        names={"group": ("a", "b")},
+        score=np.linspace(0.1, 0.9, 12),
+        prob=np.linspace(0.05, 0.95, 12),
+        answer=np.array([1, 0, 1, 0, 0, 0, 1, 1, 1, 1, 0, 1]),
+    )
+
+
+def _find_bad_arrays(values: Any, rows: int) -> list[str]:
+    import numpy as np
+
+    if not isinstance(values, Mapping):
+        return [f"gave {describe_value(values)}, not a dictionary of arrays"]
+    faults = [] if "overall" in values else ["gives no `overall`"]
+    for key, value in values.items():
+        if not isinstance(key, str) or not (key in ("overall", "gap") or key.startswith(("group:", "gap:"))):
+            faults.append(f"gives a key {key!r}; keys are overall, group:<attribute>=<name>, gap, gap:<attribute>")
+            continue
+        try:
+            array: Floats = np.asarray(value, dtype=np.float64)
+        except (TypeError, ValueError):
+            faults.append(f"gives {describe_value(value)} for {key}, not numbers")
+            continue
+        if array.shape != (rows,):
+            faults.append(f"gives an array of shape {array.shape} for {key}, not ({rows},): one per row of weights")
+        elif np.isinf(array).any():
+            faults.append(f"gives an infinite {key}; what cannot be estimated is NaN")
+    return faults
+
+
+def _note_direction(entry: Entry, target: Any) -> list[str]:
+    told = read_field(entry, "higher_is_better", target=target) is not None
+    return [] if told else ["does not say `higher_is_better`: nothing is called better or worse by it"]
+
+
+def _list(answers: Any) -> Any:
+    return list(answers) if isinstance(answers, Iterable) and not isinstance(answers, str | bytes | dict) else answers
+
+
+def _is_nothing(score: Any) -> bool:
+    return score is None or math.isnan(float(score))
+
+
+def _is_score(score: Any) -> bool:
+    if score is None:
+        return True
+    try:
+        return not isinstance(score, str | bytes) and not math.isinf(float(score))
+    except (TypeError, ValueError):
+        return False
+
+
+def _agree(one: Any, other: Any) -> bool:
+    if _is_nothing(one) or _is_nothing(other):
+        return _is_nothing(one) and _is_nothing(other)
+    return math.isclose(float(one), float(other), rel_tol=1e-3, abs_tol=1e-4)
+
+
+TRIALS: dict[str, Callable[[Entry, Any, Call], Trial]] = {
+    "scorer": try_scorer,
+    "metric": try_metric,
+    "method": try_method,
+    "dataset": try_dataset,
+    "engine": try_engine,
+}
+"""Kinds without one (trainer, probe, model) are held to their signature only; tasks have a file of their own."""
