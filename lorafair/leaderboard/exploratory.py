@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from lorafair.isolation import ask_field
 from lorafair.leaderboard.row import Rows, build_rows
-from lorafair.plugin_mark import read_mark
 from lorafair.records import Row
 from lorafair.registry import load_registry
 from lorafair.samples import Audit
@@ -39,7 +39,7 @@ def add_metrics(
             continue
         entry = registry.get("metric", name)
         more = build_rows(audit, seed=found.settings.seed, resamples=resamples, against=against, metric=name)
-        own = None if any(row.failed for row in more.rows) else read_mark(entry, "higher_is_better")
+        own = None if any(row.failed for row in more.rows) else ask_field(entry, "higher_is_better")
         rows = [_rename(row, name, own) for row in more.rows]
         notes, failed = (
             [*dict.fromkeys([*a, *b])] for a, b in ((found.notes, more.notes), (found.failed, more.failed))
