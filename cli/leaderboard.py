@@ -23,7 +23,11 @@ from .plugins_timeout import add_plugin_timeout
 @click.option("--against", default="base", show_default=True, metavar="LABEL", help="The reference of the differences.")
 @click.option("--label", "labels", multiple=True, metavar="FOLDER=NAME", help="Name the model of a folder's results.")
 @click.option(
-    "--metric", "metrics", multiple=True, metavar="NAME", help="Show only this metric; p values stay as they are."
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    help="Show only this: a column, or a metric of the registry, which is computed of every value; p values stay.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option("--resamples", type=click.IntRange(min=200), help="B; default 2,000, more for many comparisons.")
@@ -46,6 +50,7 @@ def leaderboard(
     a verdict on level and on fairness.  Writes rows.jsonl into the first folder; needs no model.
     """
     from lorafair.errors import LorafairError
+    from lorafair.leaderboard.exploratory import DEFAULT, add_metrics, select_names
     from lorafair.leaderboard.line import build_lines
     from lorafair.leaderboard.origin import write_provenance
     from lorafair.leaderboard.render import render_csv, render_json, render_markdown, render_terminal, write_rows
@@ -58,6 +63,9 @@ def leaderboard(
     audit = read_audit(results, named)
     reference = None if against == "base" else against
     found = build_rows(audit, seed=seed, resamples=resamples, against=reference)
+    found = add_metrics(found, audit, metrics, resamples=resamples, against=reference)
+    computed = [DEFAULT, *(name for name in metrics if select_names([name], found.rows) != [name])]
+    metrics = tuple(select_names(metrics, found.rows))
     bases = [model.label for model in audit.models if model.kind == "base"]
     lines = build_lines(found.rows, bases=bases, against=reference, sort=sort, metrics=metrics)
     kept = [row for row in found.rows if not metrics or {row.metric, f"{row.task}/{row.metric}"} & set(metrics)]
@@ -72,7 +80,7 @@ def leaderboard(
         }[form]()
     try:
         write_rows(found.rows, audit.folders[0] / "rows.jsonl")
-        write_provenance(found, audit.folders[0] / "rows.provenance.json")
+        write_provenance(found, audit.folders[0] / "rows.provenance.json", computed)
     except (LorafairError, OSError) as error:
         click.echo(f"Note: {error}", err=True)
     if out is None:

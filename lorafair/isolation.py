@@ -22,7 +22,7 @@ from typing import Any
 
 from lorafair.errors import LorafairError
 from lorafair.plugin_message import decode, encode
-from lorafair.registry import Entry
+from lorafair.registry import Entry, check_field, read_field
 from lorafair.registry_layer import describe_origin
 
 VARIABLE = "LORAFAIR_PLUGIN_TIMEOUT"
@@ -202,6 +202,20 @@ def close_plugins() -> None:
     for plugin in _OPEN.values():
         plugin.close()
     _OPEN.clear()
+
+
+def ask_field(entry: Entry, key: str, target: Any = None) -> Any:
+    """As :func:`lorafair.registry.read_field`, but a stranger's attributes are asked for in its own process.
+
+    Args:
+        target: of a built-in, where the caller has loaded it.
+
+    Raises:
+        LorafairError: if the plugin cannot be loaded, or its attribute is not of the key's type.
+    """
+    if is_built_in(entry) or key in entry.fields:
+        return read_field(entry, key, target=target)
+    return check_field(entry, key, open_plugin(entry).describe()["attributes"].get(key))
 
 
 def read_remarks(entry: Entry) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -20,8 +19,7 @@ MARKS = ("row_additive", "mean_of_y")
 def load_metric(name: str) -> Metric:
     """The metric called ``name`` as a function ``(table, weights, **settings) -> {key: (B,)}``.
 
-    What its registry entry declares stands on it as if it had it itself.  A stranger's carries the attributes of its
-    function (``row_additive``, ``mean_of_y``, …) and raises PluginFailed
+    A stranger's carries the attributes of its function (``row_additive``, ``mean_of_y``, …) and raises PluginFailed
     where the stranger's raises, hangs, ends its process or breaks the contract (see :func:`measure`).
 
     Raises:
@@ -30,7 +28,9 @@ def load_metric(name: str) -> Metric:
     """
     entry = load_registry().get("metric", name)
     if is_built_in(entry):
-        return _mark(load_target(entry), {key: entry.fields[key] for key in MARKS if key in entry.fields})
+        function: Metric = load_target(entry)
+        vars(function).update({key: entry.fields[key] for key in MARKS if key in entry.fields})
+        return function
     plugin = open_plugin(entry)
 
     def ask(table: Table, weights: Floats, **settings: Any) -> dict[str, Floats]:
@@ -40,18 +40,6 @@ def load_metric(name: str) -> Metric:
 
     vars(ask).update(plugin.describe()["attributes"] | entry.fields)
     return ask
-
-
-def _mark(function: Metric, marks: Mapping[str, Any]) -> Metric:
-    if not marks:
-        return function
-
-    @functools.wraps(function)
-    def metric(*args: Any, **settings: Any) -> dict[str, Floats]:
-        return function(*args, **settings)
-
-    vars(metric).update(marks)
-    return metric
 
 
 def identify_metric(name: str) -> dict[str, Any]:

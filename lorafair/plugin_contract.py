@@ -63,7 +63,8 @@ CONTRACTS: dict[str, Contract] = {
         Contract(
             "metric",
             "a function of a table of documents and (B, n) weights",
-            "{`overall`, `group:<attribute>=<name>`, `gap`: array of shape (B,)}, NaN where nothing can be estimated",
+            "{`overall`, `group:<attribute>=<name>`, `gap`: array of shape (B,)}, NaN where nothing can be estimated; "
+            "`overall` or `gap` may be left out",
             ("table", "weights"),
             fields=("higher_is_better", "row_additive", "mean_of_y", "version"),
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lorafair.errors import LorafairError
@@ -45,30 +45,33 @@ def try_scorer(entry: Entry, target: Any, call: Call) -> Trial:
 
 
 def try_metric(entry: Entry, target: Any, call: Call) -> Trial:
-    """Twelve documents in six clusters, two groups; weights of one, a resample, and one without a whole group."""
+    """Twelve documents in six clusters, two groups; weights of one, a resample, and one without a group or cluster."""
     import numpy as np
 
-    table = make_table()
-    weights = np.ones((3, 12))
-    weights[1] = np.repeat([2.0, 0.0, 1.0, 0.0, 2.0, 1.0], 2)
-    weights[2] = ~table.groups["group"][:, 0]
+    needs = [str(need) for need in read_field(entry, "needs", (), target=target)]
+    table = make_table(needs)
+    drawn = np.array([[1.0] * 6, [2.0, 0.0, 1.0, 0.0, 2.0, 1.0], [0.0, 1.0, 1.0, 1.0, 1.0, 1.0]])
+    weights = drawn[:, table.cluster]
+    if "twin" not in needs:  # whose pairs are clusters across the groups
+        weights[2] = ~table.groups["group"][:, 0]
     values = call(lambda: target(table, weights.copy()))
     faults = _find_bad_arrays(values, len(weights))
     if faults:
         return faults, []
     emptied = float(np.asarray(values.get("group:group=a", np.full(3, np.nan)), dtype=np.float64)[2])
-    if not math.isnan(emptied):
+    if "twin" not in needs and not math.isnan(emptied):
         faults.append(f"gives {emptied:g} for a group without weight; what cannot be estimated is NaN")
     if read_field(entry, "row_additive", target=target):
         merged = table.merge()
-        alike = call(lambda: target(merged, weights[:, ::2][:, merged.cluster] * merged.count))
+        alike = call(lambda: target(merged, drawn[:, merged.cluster] * merged.count))
         for key in sorted(set(values) & set(alike)):
-            pairs = zip(np.asarray(values[key], np.float64), np.asarray(alike[key], np.float64), strict=False)
+            pairs = zip(np.asarray(values[key], np.float64)[:2], np.asarray(alike[key], np.float64)[:2], strict=True)
             if not all(itertools.starmap(_agree, pairs)):
                 faults.append(f"says row_additive, but {key} changes when equal rows are merged")
                 break
-    notes = [] if any(key.startswith("group:") for key in values) else ["gives no value per group"]
-    return faults, notes
+    wanted = {"overall": "overall", "per group": "group:", "for the gap": "gap"}
+    lacking = [name for name, start in wanted.items() if not any(key.startswith(start) for key in values)]
+    return faults, [f"gives no value {', '.join(lacking)}"] if lacking else []
 
 
 def try_method(entry: Entry, target: Any, call: Call) -> Trial:
@@ -98,23 +101,46 @@ def try_engine(entry: Entry, target: Any, call: Call) -> Trial:
     return ([] if is_engine else [f"is not a sub-class of {'.'.join(place)}"]), ["signature only"]
 
 
-def make_table() -> Table:
-    """Twelve documents: two per cluster, groups ``a`` and ``b`` by cluster, each column filled."""
+def make_table(needs: Sequence[str] = ()) -> Table:
+    """Twelve documents, two in each cluster and in four of them alike; groups ``a`` and ``b``; each column filled.
+
+    Args:
+        needs: what a metric says it needs: with ``twin`` a cluster is a pair of twins, one of each group; ``class x``
+            and ``group attribute=name`` are there as well.
+    """
+    import dataclasses
+
     import numpy as np
 
     from lorafair.statistics.table import Table
 
+    place = np.arange(12)
     y = np.array([1, 0, 1, 1, 0, 0, 1, 1, 0, 1, 0, 0], dtype=np.float64)
-    member = np.repeat([True, True, True, False, False, False], 2)
-    return Table(
-        y=y,
-        cluster=np.repeat(np.arange(6), 2),
-        groups={"group": np.column_stack([member, ~member])},
-        names={"group": ("a", "b")},
-        score=np.linspace(0.1, 0.9, 12),
-        prob=np.linspace(0.05, 0.95, 12),
-        answer=np.array([1, 0, 1, 0, 0, 0, 1, 1, 1, 1, 0, 1]),
-    )
+    cluster = place % 6 if "twin" in needs else place // 2
+    first = place < 6
+    groups, names = {"group": np.column_stack([first, ~first])}, {"group": ("a", "b")}
+    for need in needs:
+        attribute, told, name = need.removeprefix("group ").partition("=")
+        if need.startswith("group ") and told:
+            names[attribute] = (*names.get(attribute, ()), name)
+    for attribute in set(names) - {"group"}:
+        several = len(names[attribute])
+        groups[attribute] = cluster[:, None] % several == np.arange(several)
+    prob = np.repeat([0.1, 0.6, 0.2, 0.5, 0.4, 0.3], 2) + 0.3 * y
+    classes = [need.removeprefix("class ") for need in needs if need.startswith("class ")]
+    columns = {
+        "score": prob,
+        "prob": prob,
+        "answer": np.asarray(prob >= 0.5, dtype=np.float64),
+        "confidence": np.maximum(prob, 1 - prob),
+        "logprob": np.log(np.column_stack([1 - prob, prob])),
+        "classes": tuple(classes) if len(classes) > 1 else ("no", "yes"),
+        "positive": 1,
+        "twin": cluster if "twin" in needs else None,
+    }
+    known = {column.name for column in dataclasses.fields(Table)}
+    given: dict[str, Any] = {key: column for key, column in columns.items() if key in known}
+    return Table(y=y, cluster=cluster, groups=groups, names=names, **given)
 
 
 def _find_bad_arrays(values: Any, rows: int) -> list[str]:
@@ -122,7 +148,8 @@ def _find_bad_arrays(values: Any, rows: int) -> list[str]:
 
     if not isinstance(values, Mapping):
         return [f"gave {describe_value(values)}, not a dictionary of arrays"]
-    faults = [] if "overall" in values else ["gives no `overall`"]
+    # a difference between groups need not be anything overall
+    faults = [] if {"overall", "gap"} & set(values) else ["gives neither `overall` nor `gap`"]
     for key, value in values.items():
         if not isinstance(key, str) or not (key in ("overall", "gap") or key.startswith(("group:", "gap:"))):
             faults.append(f"gives a key {key!r}; keys are overall, group:<attribute>=<name>, gap, gap:<attribute>")

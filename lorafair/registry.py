@@ -113,6 +113,9 @@ def _read_registry(local: Path | None, asked: bool, state: tuple[int, int] | Non
     return build_registry(text, str(path), find_entry_points(), (own, str(local)) if own is not None else None, note)
 
 
+load_registry.cache_clear = _read_registry.cache_clear  # type: ignore[attr-defined]  # for what is installed meanwhile
+
+
 def build_registry(
     text: str,
     file: str,

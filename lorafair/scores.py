@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lorafair.errors import LorafairError
-from lorafair.plugin_mark import read_mark
+from lorafair.isolation import ask_field
 from lorafair.registry import load_registry
 
 THRESHOLD = 0.5  # a completion with at least this score counts as toxic
@@ -40,21 +40,6 @@ def read_scores(folder: Path, model: str, task: str, faults: list[str]) -> dict[
     return shares
 
 
-def read_direction(scorer: str) -> bool | None:
-    """Whether more of a scorer is better: what the registry's scorer of that name says, None where it does not say.
-
-    The registry may not know who scored a stranger's log: the column is called toxicity, so less is better then.
-    """
-    registry = load_registry()
-    if scorer not in registry.names("scorer"):
-        return False
-    try:
-        direction: bool | None = read_mark(registry.get("scorer", scorer), "higher_is_better")
-    except LorafairError:  # it scored where it was installed; here it cannot be asked
-        return None
-    return direction
-
-
 def read_failures(samples: Path, metadata: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
     """Metric -> why its scorer failed, and sentences on what scorers did beside scoring.
 
@@ -73,6 +58,21 @@ def read_failures(samples: Path, metadata: Mapping[str, Any]) -> tuple[dict[str,
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass  # a damaged file is told by `lorafair score`; the scores themselves are read from another
     return {str(metric): str(why) for metric, why in failed.items()}, [str(said).rstrip(".") for said in remarks]
+
+
+def read_direction(scorer: str) -> bool | None:
+    """Whether more of a scorer is better: what the registry's scorer of that name says, None where it does not say.
+
+    The registry may not know who scored a stranger's log: the column is called toxicity, so less is better then.
+    """
+    registry = load_registry()
+    if scorer not in registry.names("scorer"):
+        return False
+    try:
+        direction: bool | None = ask_field(registry.get("scorer", scorer), "higher_is_better")
+    except LorafairError:  # it scored where it was installed; here it cannot be asked
+        return None
+    return direction
 
 
 def _stamp(folder: Path) -> float:

@@ -11,8 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from lorafair.errors import LorafairError
-from lorafair.isolation import PluginFailed, is_built_in, name_plugin, open_plugin, read_remarks
-from lorafair.plugin_mark import read_mark
+from lorafair.isolation import PluginFailed, ask_field, is_built_in, name_plugin, open_plugin, read_remarks
 from lorafair.registry import load_registry, load_target
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def score_texts(name: str, texts: Sequence[str], **settings: Any) -> list[float 
     asked = list(dict.fromkeys(text for text in texts if _is_visible(text)))
     answers = _ask(entry, asked, settings) if asked else []
     scores = dict(zip(asked, answers, strict=True))
-    blank = 0.0 if read_mark(entry, "higher_is_better") is False else None
+    blank = 0.0 if ask_field(entry, "higher_is_better") is False else None
     return [scores.get(text, blank) for text in texts]
 
 
@@ -116,22 +115,18 @@ def identify_scorer(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
     entry = load_registry().get("scorer", name)
     said = {"origin": entry.origin, "version": entry.version, "target": entry.target, "settings": dict(settings)}
-    if not is_built_in(entry):
+    target = load_target(entry) if is_built_in(entry) else None
+    if (version := ask_field(entry, "version", target)) is not None:
+        said["scorer_version"] = version
+    if target is None:
         plugin = open_plugin(entry)
         source = plugin.describe()["source_sha256"]
-        own = dict(plugin.ask("identify", settings=dict(settings)))
-        return said | {"source_sha256": source} | _read_version(entry) | own
-    module = inspect.getmodule(load_target(entry))
+        return said | {"source_sha256": source} | dict(plugin.ask("identify", settings=dict(settings)))
+    module = inspect.getmodule(target)
     source = getattr(module, "__file__", None)
     identify = getattr(module, "identify", None)
     own = identify(**settings) if callable(identify) else {}
-    return said | {"source_sha256": hash_file(source) if source else None} | _read_version(entry) | own
-
-
-def _read_version(entry: Entry) -> dict[str, Any]:
-    """The version that a scorer gives itself, beside its distribution's."""
-    own = read_mark(entry, "version")
-    return {} if own is None else {"scorer_version": own}
+    return said | {"source_sha256": hash_file(source) if source else None} | own
 
 
 def name_version(name: str) -> str:

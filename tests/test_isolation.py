@@ -27,7 +27,7 @@ from lorafair.leaderboard.render import dump_row
 from lorafair.leaderboard.row import build_rows
 from lorafair.metric import identify_metric, load_metric
 from lorafair.plugin_message import decode, encode
-from lorafair.registry import load_registry
+from lorafair.registry import _read_registry, load_registry
 from lorafair.rescoring import score_results
 from lorafair.samples import read_audit
 from lorafair.scoring import find_remarks, identify_scorer, score_texts
@@ -44,10 +44,10 @@ def acme(tmp_path, monkeypatch):
     """The offender's distribution, installed for one test; its folder."""
     folder = write_distribution(tmp_path / "site")
     monkeypatch.syspath_prepend(str(folder))
-    load_registry.cache_clear()
+    _read_registry.cache_clear()
     yield folder
     close_plugins()
-    load_registry.cache_clear()
+    _read_registry.cache_clear()
 
 
 def read_world():
@@ -141,7 +141,7 @@ def test_a_new_version_scores_again_and_leaves_the_others_scores(acme, tmp_path)
     before = (results / "base" / "scores.jsonl").read_text(encoding="utf-8").splitlines()
     for version, scored in (("1.0", 0), ("1.1", 2)):
         write_distribution(acme, version)
-        load_registry.cache_clear()
+        _read_registry.cache_clear()
         outcome = score_results(results, ["hurtlex_sample", "acme_fine"])
         assert (outcome.scored, outcome.reused) == (scored, 4 - scored)
     assert (results / "base" / "scores.jsonl").read_text(encoding="utf-8").splitlines() == before

@@ -47,7 +47,7 @@ OFFENDERS = [
     ("scorer", "import sys; sys.exit(3)", "raised SystemExit: 3"),
     ("scorer", "import time; time.sleep(30)", "took longer than 0.5 s"),
     ("metric", "return weights @ table.y", "gave ndarray .*, not a dictionary of arrays"),
-    ("metric", "return {'gap': weights.sum(axis=1)}", "gives no `overall`"),
+    ("metric", "return {'group:group=a': weights.sum(axis=1)}", "gives neither `overall` nor `gap`"),
     ("metric", "return {'overall': weights @ table.y, 'men': weights @ table.y}", "gives a key 'men'"),
     ("metric", "return {'overall': table.y.mean()}", r"gives an array of shape \(\) for overall, not \(3,\)"),
     ("metric", "return {'overall': weights @ table.y / 0.0}", "gives an infinite overall"),
@@ -251,8 +251,15 @@ def test_trial_table_is_what_metrics_get():
     table = make_table()
     assert (len(table.y), table.clusters) == (12, 6)
     assert np.array_equal(table.groups["group"].sum(axis=0), [6, 6])
-    assert len(table.merge().y) < 12  # or row_additive would be claimed for nothing
     assert all(len(column) == 12 for column in (table.score, table.prob, table.answer))
+    merged = table.merge()
+    assert len(merged.y) == 8  # or row_additive would be claimed for nothing
+    assert merged.count.sum() == 12
+    asked = make_table(["y", "twin", "group stereotype=pro", "group stereotype=anti"])
+    assert asked.names["stereotype"] == ("pro", "anti")
+    assert (asked.groups["stereotype"].sum(axis=1) == 1).all()
+    pairs = [asked.groups["group"][asked.cluster == k] for k in range(6)]
+    assert all((pair.sum(axis=0) == 1).all() for pair in pairs)  # twins: one of each group
 
 
 def test_show_tells_all_of_a_plugin_and_strips_control_characters(project):

@@ -10,14 +10,15 @@ import runpy
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from lorafair.cli.main import cli
 
 from lorafair.isolation import close_plugins
-from lorafair.registry import load_registry
+from lorafair.registry import _read_registry
 
 HERE = Path(__file__).parents[1]
 write_distribution = runpy.run_path(str(HERE / "offender.py"))["write_distribution"]
@@ -35,9 +36,15 @@ FAILING = {
 MEDDLING = ("acme_meddles", "acme_talks")
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_distribution(tmp_path_factory.mktemp("site"))
+@pytest.fixture
+def site(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The offender's distribution, installed here and, by PYTHONPATH, in processes of our own."""
+    folder = write_distribution(tmp_path_factory.mktemp("site"))
+    monkeypatch.syspath_prepend(str(folder))
+    _read_registry.cache_clear()
+    yield folder
+    close_plugins()
+    _read_registry.cache_clear()
 
 
 def write_answers(folder: Path, label: str, seed: int) -> None:
@@ -52,14 +59,12 @@ def write_answers(folder: Path, label: str, seed: int) -> None:
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
-def run(site: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "lorafair", *map(str, arguments)]
-    env = os.environ | {"PYTHONPATH": str(site)}
-    return subprocess.run(command, env=env, capture_output=True, encoding="utf-8", timeout=300)
+def score(results: Path, *names: str) -> Result:
+    return call("score", results, *(part for name in names for part in ("--scorer", name)))
 
 
-def score(site: Path, results: Path, names: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-    return run(site, "score", results, "--plugin-timeout", 5, *(part for name in names for part in ("--scorer", name)))
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, [str(part) for part in arguments])
 
 
 def lines_of(results: Path, label: str) -> list[str]:
@@ -72,10 +77,14 @@ def test_offenders_lose_their_own_columns_and_touch_nobody_elses(site: Path, tmp
     for seed, label in enumerate(("base", "lora-r8")):
         write_answers(clean / label, label, seed)
     shutil.copytree(clean, mixed)
-    quiet = score(site, clean, GOOD)
-    assert (quiet.returncode, quiet.stderr) == (0, "")
+    quiet = score(clean, *GOOD)
+    assert (quiet.exit_code, quiet.stderr) == (0, "")
 
-    done = score(site, mixed, ("acme_meddles", "acme_raises", *GOOD, *list(FAILING)[1:], "acme_talks"))
+    names = ("acme_meddles", "acme_raises", *GOOD, *list(FAILING)[1:], "acme_talks")
+    command = [sys.executable, "-m", "lorafair", "score", str(mixed), "--plugin-timeout", "5"]
+    command += [part for name in names for part in ("--scorer", name)]
+    env = os.environ | {"PYTHONPATH": str(site)}
+    done = subprocess.run(command, env=env, capture_output=True, encoding="utf-8", timeout=300)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "loading" not in done.stdout
@@ -91,8 +100,8 @@ def test_offenders_lose_their_own_columns_and_touch_nobody_elses(site: Path, tmp
 
     rows = {}
     for results in (clean, mixed):
-        shown = run(site, "leaderboard", results, "--format", "json", "--resamples", 200)
-        assert (shown.returncode, shown.stderr) == (0, "")
+        shown = call("leaderboard", results, "--format", "json", "--resamples", 200)
+        assert (shown.exit_code, shown.stderr) == (0, "")
         rows[results] = json.loads(shown.stdout)
     failed = {row["metric"]: row["failed"] for row in rows[mixed] if row["failed"]}
     assert set(failed) == {f"toxicity_{name}" for name in FAILING}
@@ -113,11 +122,11 @@ def test_every_format_says_failed_and_numbers_beside_it_are_byte_for_byte_the_sa
     for seed, label in enumerate(("base", "lora-r8")):
         write_answers(clean / label, label, seed)
     shutil.copytree(clean, mixed)
-    score(site, clean, ("acme_fine",))
-    assert score(site, mixed, ("acme_fine", "acme_raises")).returncode == 1
+    score(clean, "acme_fine")
+    assert score(mixed, "acme_fine", "acme_raises").exit_code == 1
 
     def show(results: Path, form: str) -> str:
-        done = CliRunner().invoke(cli, ["leaderboard", str(results), "--format", form, "--resamples", "200"])
+        done = call("leaderboard", results, "--format", form, "--resamples", 200)
         assert done.exit_code == 0, done.output
         return done.stdout
 
@@ -143,35 +152,27 @@ def test_a_task_whose_hook_raises_is_told_in_one_message_and_its_answers_stay(
     from lorafair_tasks.honest.task import Honest
 
     arguments = ["eval", "--base", tiny_base, "--task", "lorafair_honest_sample", "--engine", "hf", "--no-verify"]
-    arguments = [str(part) for part in (*arguments, "--limit", 4, "--out", tmp_path)]
+    arguments += ["--limit", 4, "--out", tmp_path]
     with monkeypatch.context() as patch:
         patch.setattr(Honest, "process_results", lambda *_: {}["planted"])
-        done = CliRunner().invoke(cli, arguments)
+        done = call(*arguments)
     assert done.exit_code == 2
     assert "lorafair_honest_sample failed on the stored answers of base: KeyError: 'planted' (test_offender.py:" in (
         done.output
     )
-    again = CliRunner().invoke(cli, arguments)
+    again = call(*arguments)
     assert again.exit_code == 0, again.output
     assert "0 requests asked" in again.output
 
 
-def test_an_evaluation_goes_on_without_the_scorer_that_fails(
-    site: Path, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(str(site))
-    load_registry.cache_clear()
-    try:
-        arguments = ["eval", "--base", tiny_base, "--task", "lorafair_honest_sample", "--engine", "hf", "--no-verify"]
-        arguments += ["--limit", 16, "--out", tmp_path, "--metadata", '{"scorers": "acme_raises,acme_fine,acme_talks"}']
-        done = CliRunner().invoke(cli, [str(part) for part in arguments])
-    finally:
-        close_plugins()
-        load_registry.cache_clear()
+def test_an_evaluation_goes_on_without_the_scorer_that_fails(site: Path, tiny_base: Path, tmp_path: Path) -> None:
+    arguments = ["eval", "--base", tiny_base, "--task", "lorafair_honest_sample", "--engine", "hf", "--no-verify"]
+    arguments += ["--limit", 16, "--out", tmp_path, "--metadata", '{"scorers": "acme_raises,acme_fine,acme_talks"}']
+    done = call(*arguments)
     assert done.exit_code == 1, done.output
     assert "lorafair_honest_sample/toxicity_acme_raises: The scorer 'acme_raises'" in done.output
     assert "printed to standard output" in done.output
-    shown = CliRunner().invoke(cli, ["leaderboard", str(tmp_path), "--format", "json", "--resamples", "200"])
+    shown = call("leaderboard", tmp_path, "--format", "json", "--resamples", 200)
     rows = {row["metric"]: row for row in json.loads(shown.stdout) if row["kind"] == "overall"}
     assert "ZeroDivisionError" in rows["toxicity_acme_raises"]["failed"]
     assert rows["toxicity_acme_fine"]["estimate"] is not None

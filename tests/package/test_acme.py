@@ -71,6 +71,23 @@ def test_its_task_engine_scorer_and_metric_make_a_leaderboard(evaluated):
     assert (scorer["origin"], scorer["version"]) == ("acme-lorafair", "1.2.0")
 
 
+def test_its_metric_is_computed_of_every_value_and_claims_nothing(evaluated):
+    evaluated("lorafair leaderboard results --metric acme_best --format md")
+    rows = read_lines(evaluated.folder / "results" / "rows.jsonl")
+    best = {row["model"]: row for row in rows if row["metric"] == "acme_best:acme_length" and row["kind"] == "overall"}
+    for label, row in best.items():
+        (path,) = (evaluated.folder / "results" / label).glob("samples_acme_jobs_*.jsonl")
+        assert row["estimate"] == max(line["acme_length"] for line in read_lines(path))
+    assert set(best) == {"base", "tuned"}
+    assert {one["verdict"] for one in best["tuned"]["comparisons"]} == {"no claim"}
+    provenance = json.loads((evaluated.folder / "results" / "rows.provenance.json").read_text("utf-8"))
+    assert provenance["settings"]["metrics"]["acme_best"]["origin"] == "acme-lorafair"
+    # The default rows are those of a leaderboard that nobody asked for more.
+    evaluated("lorafair leaderboard results")
+    plain = read_lines(evaluated.folder / "results" / "rows.jsonl")
+    assert plain == [row for row in rows if not row["metric"].startswith("acme_best:")]
+
+
 def test_its_engine_answers_as_ours_does(evaluated):
     evaluated("lorafair eval --base $BASE --checkpoint $TUNED --task acme_jobs --engine hf --dtype float32 --out by-hf")
     theirs, ours = (
