@@ -32,7 +32,7 @@ USE = {
     "task": "lorafair eval --base MODEL --task {name}",
     "dataset": "lorafair train --base MODEL --data {name} --method lora --rank 8",
     "scorer": "lorafair score results/ --scorer {name}",
-    "metric": "lorafair leaderboard results/",
+    "metric": "lorafair leaderboard results/ --metric {name}",
     "method": "lorafair train --base MODEL --data honest_sample_pairs --method {name} --rank 8",
     "trainer": "lorafair train --base MODEL --data honest_sample_pairs --method lora --rank 8 --trainer {name}",
     "probe": "lorafair probe {name} --base MODEL --checkpoint FOLDER --task lorafair_honest_sample",

@@ -1,11 +1,14 @@
 """What `lorafair plugins new` writes works unedited: it builds, passes its own tests, and `plugins check` accepts it."""
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
 
 import pytest
+
+from lorafair.scaffold.distribution import render_distribution
 
 pytestmark = pytest.mark.package
 KINDS = ("task", "dataset", "scorer", "metric", "method", "trainer", "probe", "engine")
@@ -35,3 +38,10 @@ def test_every_kind_passes_its_own_tests_and_the_check(shell, tmp_path):
     assert [kind for kind in KINDS if f"lorafair-new-{kind} 0.1.0" not in listed] == []
     checked = shell("lorafair plugins check " + " ".join(f"new_{kind}" for kind in KINDS))
     assert [kind for kind in KINDS if f"new_{kind}" not in checked] == []
+    assert "5 ok, 0 not checked, 0 with faults; 3 untried." in checked
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_command_of_each_readme_names_the_plugin(kind):
+    commands = [line for line in render_distribution(kind, "mine")["README.md"].splitlines() if "plugins" not in line]
+    assert any(re.match(r"\s*(\$ )?lorafair .*\bmine\b", line) for line in commands), commands
