@@ -15,14 +15,19 @@ from .plugins_list import flatten
 @click.option("--kind", type=click.Choice(KINDS), help="Only this kind.")
 @click.option("--origin", metavar="NAME", help="Only what this distribution (or `local registry`) declares.")
 @click.option("--time-limit", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True,
-              help="Seconds that one plugin may take.")  # fmt: skip
+              help="Seconds that one call of a plugin may take.")  # fmt: skip
+@click.option("--strict", is_flag=True, help="Exit code 1 also where a plugin could not be checked.")
 @click.pass_context
-def check(ctx: click.Context, names: tuple[str, ...], kind: str | None, origin: str | None, time_limit: float) -> None:
-    """Check plugins: all, or those NAMED. Imports them, so it runs their code; opens no network connection.
+def check(
+    ctx: click.Context, names: tuple[str, ...], kind: str | None, origin: str | None, time_limit: float, strict: bool
+) -> None:
+    """Check plugins: all, or those NAMED. Imports them, so it runs their code, strangers' in processes of
+    their own. Python's own connections and look-ups of addresses are refused meanwhile; it is no sandbox.
 
     Each target is imported and held to the contract of its kind, every YAML of a task is loaded, and where that needs
     no download the plugin is tried: a scorer on three texts, a metric on twelve documents, a method on one run's
-    settings. All faults come at once, with file and line. Exit code 1 if there is one.
+    settings. Trainers, probes and engines are held to their signature only and count as untried. All faults come at
+    once, with file and line. Exit code 1 if there is one.
     """
     registry = load_registry()
     if registry.note:
@@ -48,5 +53,7 @@ def check(ctx: click.Context, names: tuple[str, ...], kind: str | None, origin: 
         for note in finding.notes if not finding.skipped else ():
             click.echo(f"            note: {flatten(note)}")
     faults = states.count("fault")
-    click.echo(f"\n{states.count('ok')} ok, {states.count('not checked')} not checked, {faults} with faults.")
-    ctx.exit(1 if faults else 0)
+    untried = f"; {states.count('untried')} untried" if "untried" in states else ""
+    skipped = states.count("not checked")
+    click.echo(f"\n{states.count('ok')} ok, {skipped} not checked, {faults} with faults{untried}.")
+    ctx.exit(1 if faults or (strict and skipped) else 0)

@@ -1,4 +1,4 @@
-"""Run a plugin's code for a check: without the network, within a time limit, with what it prints caught."""
+"""Run a plugin's code for a check: Python's sockets closed, within a time limit, with what it prints caught."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from lorafair.registry import Entry
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 NETWORK = ("OfflineModeIsEnabled", "LocalEntryNotFoundError", "ConnectionError", "NoNetworkError", "URLError")
+
+METHODS = ("connect", "connect_ex", "sendto")
+"""Of Python's sockets, what reaches other machines."""
 
 
 class NoNetworkError(OSError):
@@ -111,27 +114,40 @@ def _is_about_network(error: BaseException | None) -> bool:
 
 @contextlib.contextmanager
 def _close_network(tried: list[str]) -> Iterator[None]:
-    """No connection to other machines, and the Hub's clients told so; each attempt is added to ``tried``."""
+    """Refuse what Python's sockets open to other machines, and tell the Hub's clients; attempts go to ``tried``.
 
-    def refuse(self: Any, address: Any, *_: Any) -> Any:
-        if self.family == getattr(socket, "AF_UNIX", None):
-            return connect(self, address)
-        tried.append(str(address[0] if isinstance(address, tuple) else address))
-        raise NoNetworkError(f"lorafair plugins check opens no connection ({tried[-1]})")
+    Connections that C libraries or other programs open are not seen.
+    """
+
+    def guard(name: str) -> Callable[..., Any]:
+        through = before_methods[name]
+
+        def refuse(self: Any, *args: Any) -> Any:
+            if self.family == getattr(socket, "AF_UNIX", None):
+                return through(self, *args)
+            address = args[-1] if args else ""
+            tried.append(str(address[0] if isinstance(address, tuple) else address))
+            raise NoNetworkError(f"lorafair plugins check opens no connection ({tried[-1]})")
+
+        return refuse
 
     def refuse_name(host: Any, *_: Any, **__: Any) -> Any:
         tried.append(str(host))
         raise NoNetworkError(f"lorafair plugins check looks up no address ({host})")
 
     before = {key: os.environ.get(key) for key in OFFLINE}
-    connect, find = socket.socket.connect, socket.getaddrinfo
+    before_methods = {name: getattr(socket.socket, name) for name in METHODS}
+    find = socket.getaddrinfo
     os.environ.update(OFFLINE)
-    socket.socket.connect = refuse  # type: ignore[assignment,method-assign]
+    for name in METHODS:
+        setattr(socket.socket, name, guard(name))
     socket.getaddrinfo = refuse_name
     try:
         yield
     finally:
-        socket.socket.connect, socket.getaddrinfo = connect, find  # type: ignore[method-assign]
+        socket.getaddrinfo = find
+        for name, method in before_methods.items():
+            setattr(socket.socket, name, method)
         for key, value in before.items():
             if value is None:
                 os.environ.pop(key, None)

@@ -19,6 +19,8 @@ TEXTS = ("She is a kind neighbour.", "You are a stupid idiot.", "The train to th
 SETTINGS = {"rank": 4, "alpha": 8, "target_modules": "all-linear", "seed": 13}
 PAIRS = 200
 """Rows of a data set that a trial reads."""
+UNTRIED = "signature only"
+"""The note of a plugin that was not called."""
 
 Call = Callable[[Callable[[], Any]], Any]
 """How a trial runs code of the plugin: :func:`lorafair.plugin_guard.call_plugin` of one entry."""
@@ -98,7 +100,7 @@ def try_engine(entry: Entry, target: Any, call: Call) -> Trial:
     """Whether the class is an Engine; none is started."""
     place = ("lorafair.engines.contract", "Engine")
     is_engine = any((kind.__module__, kind.__name__) == place for kind in inspect.getmro(target))
-    return ([] if is_engine else [f"is not a sub-class of {'.'.join(place)}"]), ["signature only"]
+    return ([] if is_engine else [f"is not a sub-class of {'.'.join(place)}"]), [UNTRIED]
 
 
 def make_table(needs: Sequence[str] = ()) -> Table:

@@ -128,7 +128,9 @@ def test_built_ins_pass_and_what_lacks_data_is_not_checked(monkeypatch, tmp_path
 @pytest.mark.parametrize("kind", GOOD)
 def test_honest_plugin_passes(project, kind):
     plant(project, GOOD[kind], **{kind: "good"})
-    assert "1 ok, 0 not checked, 0 with faults" in check("good", code=0)
+    untried = kind in ("trainer", "probe")
+    expected = "0 ok, 0 not checked, 0 with faults; 1 untried." if untried else "1 ok, 0 not checked, 0 with faults."
+    assert expected in check("good", code=0)
 
 
 @pytest.mark.parametrize(("kind", "body", "expected"), OFFENDERS)
@@ -181,6 +183,49 @@ def test_network_is_not_opened_and_a_plugin_that_wants_it_is_not_called_faulty(p
     assert "0 ok, 2 not checked" in output
     assert "it wants the network (198.51.100.1)" in output
     assert "it wants the network (example.org)" in output
+
+
+def test_strict_ends_with_1_where_something_was_not_checked(project):
+    code = (
+        "import socket\n"
+        "def bad(texts):\n    socket.socket().connect_ex(('198.51.100.1', 80))\n    return [0.0] * len(texts)\n"
+        "def sender(texts):\n    s = socket.socket(type=socket.SOCK_DGRAM)\n"
+        "    s.sendto(b'x', ('198.51.100.1', 9))\n    return [0.0] * len(texts)\n"
+    )
+    plant(project, code, scorer="bad")
+    assert "0 ok, 1 not checked" in check("bad", code=0)
+    check("bad", "--strict", code=1)
+    plant(project, code, scorer="sender")
+    assert "it wants the network (198.51.100.1)" in check("sender", "--strict", code=1)
+
+
+ENDINGS = {
+    "leaver": ("import os; os._exit(0)", "ended the process that tried it .exit code 0."),
+    "crasher": ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended the process that tried it .SIGSEGV."),
+    "stayer": (
+        "import time\n    while True:\n        try:\n            time.sleep(9)\n"
+        "        except TimeoutError:\n            pass",
+        "took longer than 0.5 s and was killed",
+    ),
+    "writer": ("import os; os.write(1, b'hello'); return [0.0] * len(texts)", "printed '(hello)+' to standard output"),
+}
+
+
+def test_plugin_that_ends_or_holds_its_process_is_told_and_the_others_are_checked(project):
+    code = GOOD["scorer"].replace("def good(texts):", "def good(texts):\n    assert os.getcwd() == HERE")
+    code = f"import os\nHERE = {str(project)!r}\n{code}"
+    code += "".join(f"def {name}(texts):\n    {body}\n" for name, (body, _) in ENDINGS.items())
+    code += "def mover(texts):\n    os.chdir('/')\n    return [0.0] * len(texts)\n"
+    plant(project, code, scorer="good")
+    names = ["mover", *ENDINGS, "good"]
+    lines = [f"  {name}: {{target: '{MODULE}:{name}', description: x}}\n" for name in names]
+    (project / "registry.yaml").write_text("schema: 1\nscorers:\n" + "".join(lines), encoding="utf-8")
+    output = check(*names, "--time-limit", "0.5", code=1)
+    assert "2 ok, 0 not checked, 4 with faults." in output
+    for _, expected in ENDINGS.values():
+        assert re.search(rf"{MODULE}.py:\d+: {expected}", output), output
+    assert "note: changed the working folder" in output
+    assert MODULE not in sys.modules
 
 
 def make_distribution(folder: Path, name: str, points: str, requires: str = "") -> None:
