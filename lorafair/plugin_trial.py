@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import itertools
 import math
@@ -19,6 +20,7 @@ TEXTS = ("She is a kind neighbour.", "You are a stupid idiot.", "The train to th
 SETTINGS = {"rank": 4, "alpha": 8, "target_modules": "all-linear", "seed": 13}
 PAIRS = 200
 """Rows of a data set that a trial reads."""
+NO_SCORE = "scored none of the three texts; a column without one number fails"
 UNTRIED = "signature only"
 """The note of a plugin that was not called."""
 
@@ -29,6 +31,8 @@ Trial = tuple[list[str], list[str]]
 
 def try_scorer(entry: Entry, target: Any, call: Call) -> Trial:
     """Three texts, and the same in reverse: one number each, the same number wherever a text stands."""
+    from lorafair.scoring import take_scores
+
     texts = list(TEXTS)
     forth = call(lambda: _list(target(list(texts))))
     if not isinstance(forth, list):
@@ -39,10 +43,10 @@ def try_scorer(entry: Entry, target: Any, call: Call) -> Trial:
     if wrong:
         return [f"gave {wrong[0]} where a number was expected"], []
     back = call(lambda: _list(target(texts[::-1])))
-    faults = []
+    faults = _hold(lambda: take_scores(lambda _: forth, texts, {}))
     if len(back) != len(texts) or not all(itertools.starmap(_agree, zip(forth, back[::-1], strict=False))):
         faults.append(f"scores a text by its place or its neighbours: {forth} and, in reverse order, {back[::-1]}")
-    notes = [] if any(not _is_nothing(score) for score in forth) else ["scored none of the three texts"]
+    notes = [] if any(not _is_nothing(score) for score in forth) else [NO_SCORE]
     return faults, notes + _note_direction(entry, target)
 
 
@@ -50,20 +54,25 @@ def try_metric(entry: Entry, target: Any, call: Call) -> Trial:
     """Twelve documents in six clusters, two groups; weights of one, a resample, and one without a group or cluster."""
     import numpy as np
 
+    from lorafair.metric import measure
+
     needs = [str(need) for need in read_field(entry, "needs", (), target=target)]
+    additive = read_field(entry, "row_additive", target=target)
     table = make_table(needs)
     drawn = np.array([[1.0] * 6, [2.0, 0.0, 1.0, 0.0, 2.0, 1.0], [0.0, 1.0, 1.0, 1.0, 1.0, 1.0]])
     weights = drawn[:, table.cluster]
     if "twin" not in needs:  # whose pairs are clusters across the groups
         weights[2] = ~table.groups["group"][:, 0]
     values = call(lambda: target(table, weights.copy()))
+    columns = {column.name: getattr(table, column.name) for column in dataclasses.fields(table)}
     faults = _find_bad_arrays(values, len(weights))
+    faults = faults or _hold(lambda: measure(lambda *_: values, columns, weights, {}))
     if faults:
         return faults, []
     emptied = float(np.asarray(values.get("group:group=a", np.full(3, np.nan)), dtype=np.float64)[2])
     if "twin" not in needs and not math.isnan(emptied):
         faults.append(f"gives {emptied:g} for a group without weight; what cannot be estimated is NaN")
-    if read_field(entry, "row_additive", target=target):
+    if additive:
         merged = table.merge()
         alike = call(lambda: target(merged, drawn[:, merged.cluster] * merged.count))
         for key in sorted(set(values) & set(alike)):
@@ -71,9 +80,7 @@ def try_metric(entry: Entry, target: Any, call: Call) -> Trial:
             if not all(itertools.starmap(_agree, pairs)):
                 faults.append(f"says row_additive, but {key} changes when equal rows are merged")
                 break
-    wanted = {"overall": "overall", "per group": "group:", "for the gap": "gap"}
-    lacking = [name for name, start in wanted.items() if not any(key.startswith(start) for key in values)]
-    return faults, [f"gives no value {', '.join(lacking)}"] if lacking else []
+    return faults, []
 
 
 def try_method(entry: Entry, target: Any, call: Call) -> Trial:
@@ -110,8 +117,6 @@ def make_table(needs: Sequence[str] = ()) -> Table:
         needs: what a metric says it needs: with ``twin`` a cluster is a pair of twins, one of each group; ``class x``
             and ``group attribute=name`` are there as well.
     """
-    import dataclasses
-
     import numpy as np
 
     from lorafair.statistics.table import Table
@@ -166,6 +171,15 @@ def _find_bad_arrays(values: Any, rows: int) -> list[str]:
         elif np.isinf(array).any():
             faults.append(f"gives an infinite {key}; what cannot be estimated is NaN")
     return faults
+
+
+def _hold(take: Callable[[], Any]) -> list[str]:
+    """What the code that uses the plugin says against its answer: no trial passes what a command would refuse."""
+    try:
+        take()
+    except LorafairError as error:
+        return [" ".join(str(error).split())]
+    return []
 
 
 def _note_direction(entry: Entry, target: Any) -> list[str]:

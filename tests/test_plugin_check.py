@@ -28,7 +28,8 @@ GOOD = {
         "    with np.errstate(invalid='ignore', divide='ignore'):\n"
         "        means = {f'group:group={n}': (weights @ (table.y * table.groups['group'][:, k]))"
         " / (weights @ table.groups['group'][:, k]) for k, n in enumerate(table.names['group'])}\n"
-        "    return {'overall': weights @ table.y / weights.sum(axis=1)} | means\n"
+        "    gap = means['group:group=a'] - means['group:group=b']\n"
+        "    return {'overall': weights @ table.y / weights.sum(axis=1), 'gap': gap} | means\n"
         "good.row_additive = True\n"
     ),
     "method": "def good(rank, alpha, target_modules, **_):\n    return None\n",
@@ -51,14 +52,17 @@ OFFENDERS = [
     ("metric", "return {'overall': weights @ table.y, 'men': weights @ table.y}", "gives a key 'men'"),
     ("metric", "return {'overall': table.y.mean()}", r"gives an array of shape \(\) for overall, not \(3,\)"),
     ("metric", "return {'overall': weights @ table.y / 0.0}", "gives an infinite overall"),
+    ("metric", "return {'overall': weights @ table.y}", "gave nothing for group:group=a, group:group=b, gap"),
     (
         "metric",
-        "return {'overall': weights @ table.y, 'group:group=a': weights @ (table.y * table.groups['group'][:, 0])}",
+        "v = weights @ (table.y * table.groups['group'][:, 0])\n"
+        "    return {key: v for key in ('overall', 'gap', 'group:group=a', 'group:group=b')}",
         "gives 0 for a group without weight",
     ),
     (
         "metric",
-        "return {'overall': weights.max(axis=1)}\nbad.row_additive = True",
+        "v = weights.max(axis=1)\n    n = v * float('nan')\n"
+        "    return {'overall': v, 'gap': n, 'group:group=a': n, 'group:group=b': n}\nbad.row_additive = True",
         "says row_additive, but overall changes",
     ),
     ("metric", "return {'overall': weights @ table.y}\nbad.row_additive = 1", "`row_additive` is a bool, not 1"),
