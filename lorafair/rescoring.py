@@ -67,7 +67,11 @@ def score_results(results: str | Path, scorers: Sequence[str], settings: Mapping
     if unused := [key for key in settings or {} if chosen and not any(key in given for given in chosen.values())]:
         raise LorafairError(f"None of the scorers {', '.join(chosen)} takes --{' or --'.join(unused)}: leave it out.")
     samples = read_sample_files(results)
-    kept = {sample.path: _read_kept(sample, identities) for sample in samples}
+    # whether the scores of one that cannot be loaded still hold, nobody can say: they go, so that its mark is seen
+    kept = {
+        sample.path: {name: found for name, found in _read_kept(sample, identities).items() if name not in failed}
+        for sample in samples
+    }
     folders = dict.fromkeys(sample.folder for sample in samples)
     scored = texts = reused = not_scored = 0
     written: dict[Path, None] = {}

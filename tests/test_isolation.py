@@ -162,6 +162,17 @@ def test_the_mark_of_a_failure_goes_when_the_scorer_is_mended(acme, tmp_path):
     assert json.loads((tmp_path / "r" / "scores.provenance.json").read_text())["settings"]["failed"] == {}
 
 
+def test_a_scorer_that_can_no_longer_be_loaded_has_a_mark_and_no_old_numbers(acme, tmp_path):
+    write_samples(tmp_path / "r", "task", [[["a"]]])
+    assert score_results(tmp_path / "r", ["acme_fine", "acme_talks"]).failed == {}
+    path, lines = acme / "acme_offender.py", tmp_path / "r" / "scores.jsonl"
+    path.write_text(path.read_text().replace("def fine(", "def no_longer_fine("))
+    close_plugins()
+    assert set(score_results(tmp_path / "r", ["acme_fine"]).failed) == {"acme_fine"}
+    assert {json.loads(line)["scorer"] for line in lines.read_text().splitlines()} == {"acme_talks"}
+    assert "acme_fine" in json.loads((tmp_path / "r" / "scores.provenance.json").read_text())["settings"]["failed"]
+
+
 @pytest.fixture
 def audit(tmp_path):
     for seed, label in enumerate(("base", "lora-r8")):
