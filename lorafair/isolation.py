@@ -26,6 +26,7 @@ from lorafair.registry import Entry, check_field, read_field
 from lorafair.registry_layer import describe_origin
 
 VARIABLE = "LORAFAIR_PLUGIN_TIMEOUT"
+LONGEST = 30 * 86400.0
 DEFAULT_TIMEOUT = 600.0
 """Seconds for one question to a plugin: its import, one batch of texts, one evaluation of a metric."""
 
@@ -55,8 +56,10 @@ def read_timeout() -> float:
         seconds = float(text) if text else DEFAULT_TIMEOUT
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise LorafairError(f"{VARIABLE}={text!r} is no time limit: give seconds, a number above 0.")
+    if not 0 < seconds <= LONGEST:
+        raise LorafairError(
+            f"{VARIABLE}={text!r} is no time limit: give seconds, a number above 0 and at most {LONGEST:.0f} (30 days)."
+        )
     return seconds
 
 

@@ -26,6 +26,7 @@ from lorafair.registry_layer import (
     lay_over,
     open_folder,
     read_local_file,
+    tell_replacement,
 )
 from lorafair.registry_point import find_entry_points, read_entry_points
 
@@ -60,6 +61,7 @@ class Registry:
                 f"There is no {kind} named {name!r}.{did_you_mean(name, entries)} "
                 f"`lorafair plugins list --kind {kind}` shows all of them.{f' ({self.note})' if self.note else ''}"
             )
+        tell_replacement(entries[name])
         return entries[name]
 
     def find(self, name: str, kind: str | None = None) -> list[Entry]:

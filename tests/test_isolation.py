@@ -86,6 +86,9 @@ def test_a_scorer_that_hangs_is_ended_at_the_limit_and_not_asked_again(acme, nam
     monkeypatch.setenv("LORAFAIR_PLUGIN_TIMEOUT", "soon")
     with pytest.raises(LorafairError, match="'soon' is no time limit"):
         score_texts("acme_fine", ["ab"])
+    monkeypatch.setenv("LORAFAIR_PLUGIN_TIMEOUT", "1e10")
+    with pytest.raises(LorafairError, match="'1e10' is no time limit.*30 days"):
+        score_texts("acme_fine", ["ab"])
 
 
 def test_what_a_scorer_does_beside_scoring_is_told_and_stays_in_its_process(acme, capfd):
