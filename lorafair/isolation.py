@@ -86,6 +86,7 @@ class PluginProcess:
             LorafairError: what the plugin itself says that the user has to mend.
         """
         limit = read_timeout()
+        asked = encode({"ask": question, "limit": limit, **facts})  # a fault of the question is not the plugin's
         with self._lock:
             if self._gone:
                 raise PluginFailed(self._gone)
@@ -94,7 +95,7 @@ class PluginProcess:
                 if self._process is None:
                     self._start()
                 self._socket.settimeout(limit)
-                self._socket.sendall(encode({"ask": question, "limit": limit, **facts}))
+                self._socket.sendall(asked)
                 answer = decode(lambda size: self._read(size, end))
                 outcome, said = str(answer["outcome"]), answer["said"]
                 self.remarks |= dict.fromkeys(map(str, answer["remarks"]))
@@ -104,7 +105,7 @@ class PluginProcess:
                 ) from None
             except (OSError, EOFError):
                 raise self._give_up(self._describe_end()) from None
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, MemoryError, RecursionError) as error:
                 raise self._give_up(f"answered with what is no message ({error})") from error
             except BaseException:  # Ctrl-C: the answer that is under way would be taken for the next question's
                 self.close()

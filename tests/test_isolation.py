@@ -116,6 +116,13 @@ def test_what_a_scorer_does_beside_scoring_is_told_and_stays_in_its_process(acme
     assert capfd.readouterr().out == ""
 
 
+def test_a_question_that_cannot_be_told_is_no_fault_of_the_plugin(acme):
+    plugin = open_plugin(load_registry().get("scorer", "acme_fine"))
+    with pytest.raises(TypeError):
+        plugin.ask("score", texts=["ab"], settings={"x": object()})
+    assert score_texts("acme_fine", ["ab"]) == [2 / 7]
+
+
 def test_a_long_list_comes_back_in_order_whatever_is_in_it(acme):
     texts = [f"{i} \ud800 \x00 {'x' * (i % 50)}" for i in range(2500)]
     assert score_texts("acme_fine", texts) == [len(text) % 7 / 7 for text in texts]
