@@ -26,6 +26,7 @@ from lorafair.registry import Entry, check_field, read_field
 from lorafair.registry_layer import describe_origin
 
 VARIABLE = "LORAFAIR_PLUGIN_TIMEOUT"
+LONGEST = 30 * 86400.0
 DEFAULT_TIMEOUT = 600.0
 """Seconds for one question to a plugin: its import, one batch of texts, one evaluation of a metric."""
 
@@ -55,8 +56,10 @@ def read_timeout() -> float:
         seconds = float(text) if text else DEFAULT_TIMEOUT
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise LorafairError(f"{VARIABLE}={text!r} is no time limit: give seconds, a number above 0.")
+    if not 0 < seconds <= LONGEST:
+        raise LorafairError(
+            f"{VARIABLE}={text!r} is no time limit: give seconds, a number above 0 and at most {LONGEST:.0f} (30 days)."
+        )
     return seconds
 
 
@@ -83,6 +86,7 @@ class PluginProcess:
             LorafairError: what the plugin itself says that the user has to mend.
         """
         limit = read_timeout()
+        asked = encode({"ask": question, "limit": limit, **facts})  # a fault of the question is not the plugin's
         with self._lock:
             if self._gone:
                 raise PluginFailed(self._gone)
@@ -91,7 +95,7 @@ class PluginProcess:
                 if self._process is None:
                     self._start()
                 self._socket.settimeout(limit)
-                self._socket.sendall(encode({"ask": question, "limit": limit, **facts}))
+                self._socket.sendall(asked)
                 answer = decode(lambda size: self._read(size, end))
                 outcome, said = str(answer["outcome"]), answer["said"]
                 self.remarks |= dict.fromkeys(map(str, answer["remarks"]))
@@ -101,7 +105,7 @@ class PluginProcess:
                 ) from None
             except (OSError, EOFError):
                 raise self._give_up(self._describe_end()) from None
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, MemoryError, RecursionError) as error:
                 raise self._give_up(f"answered with what is no message ({error})") from error
             except BaseException:  # Ctrl-C: the answer that is under way would be taken for the next question's
                 self.close()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lorafair.isolation import PluginFailed, is_built_in, open_plugin
+from lorafair.plugin_source import identify_plugin
 from lorafair.registry import load_registry, load_target
 from lorafair.statistics.table import Floats, Metric, Table
 
@@ -48,13 +49,10 @@ def identify_metric(name: str) -> dict[str, Any]:
     Raises:
         LorafairError: as :func:`load_metric`.
     """
-    from lorafair.provenance import hash_file
-
     entry = load_registry().get("metric", name)
-    said = {"origin": entry.origin, "version": entry.version, "target": entry.target}
-    if is_built_in(entry):
-        return said | {"source_sha256": hash_file(load_target(entry).__code__.co_filename)}
-    return said | {"source_sha256": open_plugin(entry).describe()["source_sha256"]}
+    if not is_built_in(entry):
+        open_plugin(entry).describe()  # one that cannot be loaded has no identity
+    return identify_plugin(entry)
 
 
 def measure(metric: Metric, columns: Mapping[str, Any], weights: Floats, settings: Mapping[str, Any]) -> Any:

@@ -18,6 +18,7 @@ from lorafair.checkpoint import Checkpoint, read_base, read_checkpoints
 from lorafair.document import Documents, load_documents
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.evaluation import EvaluationPlan
+from lorafair.plugin_source import identify_plugin
 from lorafair.probe_file import ProbeFile, as_records
 from lorafair.registry import Entry, load_registry, load_target
 
@@ -152,14 +153,8 @@ def find_probe(name: str, settings: dict[str, Any]) -> tuple[Entry, Callable[...
 
 
 def identify_probe(entry: Entry, settings: dict[str, Any]) -> dict[str, Any]:
-    """What decides a probe's records beside its inputs: distribution, version, target, settings, its own source."""
-    import inspect
-
-    from lorafair.provenance import hash_file
-
-    source = getattr(inspect.getmodule(load_target(entry)), "__file__", None)
-    told = {"name": entry.name, "origin": entry.origin, "version": entry.version, "target": entry.target}
-    return told | {"settings": settings, "source_sha256": hash_file(source) if source else None}
+    """What decides a probe's records beside its inputs: distribution, version, target, settings, its source."""
+    return {"name": entry.name} | identify_plugin(entry) | {"settings": settings}
 
 
 def _ask(

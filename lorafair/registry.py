@@ -26,6 +26,7 @@ from lorafair.registry_layer import (
     lay_over,
     open_folder,
     read_local_file,
+    tell_replacement,
 )
 from lorafair.registry_point import find_entry_points, read_entry_points
 
@@ -35,7 +36,8 @@ __all__ = ["KINDS", "Entry", "Registry", "load_registry", "load_target", "read_f
 class Registry:
     """The declared names, by kind (singular: ``task``, ``dataset``, ``scorer``, …).
 
-    ``note`` says which registry file of the working folder was not read, and why; it is empty otherwise.
+    ``note`` says what was left out and why: the working folder's registry file, other distributions' entry points; it
+    is empty otherwise.
     """
 
     def __init__(self, entries: Iterable[Entry], note: str = "") -> None:
@@ -60,6 +62,7 @@ class Registry:
                 f"There is no {kind} named {name!r}.{did_you_mean(name, entries)} "
                 f"`lorafair plugins list --kind {kind}` shows all of them.{f' ({self.note})' if self.note else ''}"
             )
+        tell_replacement(entries[name])
         return entries[name]
 
     def find(self, name: str, kind: str | None = None) -> list[Entry]:
@@ -95,7 +98,10 @@ def load_registry() -> Registry:
             descriptions, names given twice or claimed by two distributions, data sets that nobody declares.
     """
     local, asked = find_local_file()
-    state = local.stat() if local else None
+    try:
+        state = local.stat() if local else None
+    except OSError:  # it went since it was found; reading it tells
+        state = None
     return _read_registry(local, asked, (state.st_mtime_ns, state.st_size) if state else None)
 
 
@@ -125,15 +131,19 @@ def build_registry(
 ) -> Registry:
     """A registry from the text of the built-in file, from entry points, and from a user's own (text, file).
 
+    An entry point that cannot be read is left out and told in the registry's ``note``: what else is installed must not
+    stop a command that does not ask for it.
+
     Raises:
-        LorafairError: with all faults of all of them.
+        LorafairError: with all faults of the files, and the names that two of them claim.
     """
     built_in, faults = read_entries(text, file, "lorafair", __version__)
     declared, more = read_entry_points(points)
     own, wrong = read_entries(*local, LOCAL, "") if local else ([], [])
     entries, clashes = lay_over([*built_in, *declared], own)
-    raise_faults("The registry has faults", [*faults, *more, *wrong, *clashes, *find_undeclared(entries)])
-    return Registry(entries, note)
+    if others := [*faults, *wrong, *clashes, *find_undeclared(entries)]:
+        raise_faults("The registry has faults", [*more, *others])
+    return Registry(entries, " ".join(filter(None, [note, *(f"Left out: {fault}" for fault in more)])))
 
 
 def load_target(entry: Entry) -> Any:

@@ -132,6 +132,21 @@ def describe_origin(entry: Entry) -> str:
     return f"your own {entry.file}" if entry.origin == LOCAL else f"{entry.origin} {entry.version}".strip()
 
 
+_TOLD: set[tuple[str, str, str]] = set()
+
+
+def tell_replacement(entry: Entry) -> None:
+    """Say once, on standard error, that a merely found registry file's entry is asked for in another's place."""
+    key = (entry.kind, entry.name, entry.file)
+    if entry.origin == LOCAL and entry.fields.get("replace") and not os.environ.get(VARIABLE) and key not in _TOLD:
+        _TOLD.add(key)
+        print(
+            f"The {entry.kind} {entry.name!r} is that of {entry.file}, which replaces another "
+            f"({VARIABLE}= leaves that file out).",
+            file=sys.stderr,
+        )
+
+
 def find_local_folder(entry: Entry) -> Path | None:
     """The folder of the registry file that declares an entry, if that is the user's own; targets are found there."""
     return Path(entry.file).parent if entry.origin == LOCAL else None

@@ -23,7 +23,8 @@ def find_entry_points() -> list[importlib.metadata.EntryPoint]:
     for dist in importlib.metadata.distributions():
         if "[lorafair." in (dist.read_text("entry_points.txt") or ""):
             points = [point for point in dist.entry_points if point.group.startswith("lorafair.")]
-            found.setdefault(re.sub(r"[-_.]+", "-", read_header(dist)["name"]).lower(), points)
+            name = re.sub(r"[-_.]+", "-", read_header(dist)["name"]).lower()
+            found.setdefault(name or f"\0nameless {len(found)}", points)
     return [point for points in found.values() for point in points]
 
 

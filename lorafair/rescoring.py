@@ -51,23 +51,30 @@ def score_results(results: str | Path, scorers: Sequence[str], settings: Mapping
         LorafairError: for a folder without samples of generated text, damaged files (all named at once), an unknown
             scorer, or a setting that none of the scorers takes.
     """
-    from lorafair.isolation import PluginFailed
+    from lorafair.isolation import PluginFailed, ask_field
+    from lorafair.registry import load_registry
     from lorafair.scoring import find_remarks, identify_scorer, require_numbers, score_texts, select_settings
 
     names = list(dict.fromkeys(scorers))
     chosen: dict[str, dict[str, Any]] = {}
     identities: dict[str, Any] = {}
     failed: dict[str, str] = {}
+    directions: dict[str, bool | None] = {}
     for name in names:
         try:
             chosen[name] = select_settings(name, settings or {})
             identities[name] = identify_scorer(name, chosen[name])
+            directions[name] = ask_field(load_registry().get("scorer", name), "higher_is_better")
         except PluginFailed as error:
             failed[name] = str(error)
     if unused := [key for key in settings or {} if chosen and not any(key in given for given in chosen.values())]:
         raise LorafairError(f"None of the scorers {', '.join(chosen)} takes --{' or --'.join(unused)}: leave it out.")
     samples = read_sample_files(results)
-    kept = {sample.path: _read_kept(sample, identities) for sample in samples}
+    # whether the scores of one that cannot be loaded still hold, nobody can say: they go, so that its mark is seen
+    kept = {
+        sample.path: {name: found for name, found in _read_kept(sample, identities).items() if name not in failed}
+        for sample in samples
+    }
     folders = dict.fromkeys(sample.folder for sample in samples)
     scored = texts = reused = not_scored = 0
     written: dict[Path, None] = {}
@@ -90,8 +97,10 @@ def score_results(results: str | Path, scorers: Sequence[str], settings: Mapping
         remarks = find_remarks(names)
         for folder in folders:
             mine = [sample for sample in samples if sample.folder == folder]
-            if name in failed or any(sample in todo for sample in mine) or name in _read_settings(folder, "failed"):
+            told = name not in _read_settings(folder, "failed") and name in _read_settings(folder, "directions")
+            if name in failed or any(sample in todo for sample in mine) or not told:
                 marks = {"scorers": identities, "failed": dict.fromkeys(names) | failed, "remarks": remarks}
+                marks["directions"] = directions
                 written[_write(folder, mine, kept, marks)] = None
     return Outcome(list(written), scored, texts, reused, not_scored, failed, remarks)
 

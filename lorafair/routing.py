@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from lorafair.checkpoint import Checkpoint
 from lorafair.errors import LorafairError, raise_faults
-from lorafair.registry import load_registry, load_target
+from lorafair.plugin_source import identify_plugin
+from lorafair.registry import Entry, load_registry, load_target
+from lorafair.registry_layer import describe_origin
 
 if TYPE_CHECKING:
     from lorafair.engines.contract import EngineSettings
@@ -77,7 +79,7 @@ def load_engine(name: str) -> Any:
     found = load_target(entry)
     from lorafair.engines.contract import Engine
 
-    what = f"The engine {name!r} ({entry.target}, from {entry.origin} {entry.version})"
+    what = f"The engine {name!r} ({entry.target}, from {describe_origin(entry)})"
     if not (isinstance(found, type) and issubclass(found, Engine)):
         raise LorafairError(f"{what} is no sub-class of lorafair.engines.contract.Engine: mend it.")
     if missing := sorted(found.__abstractmethods__):
@@ -88,12 +90,17 @@ def load_engine(name: str) -> Any:
 def identify_engine(name: str, settings: EngineSettings) -> dict[str, Any]:
     """What an answer's key says of the engine called ``name``; where its class is silent, its distribution speaks.
 
-    An answer of another version of a third party's engine is thereby another answer, and is asked again.
+    A third party's engine is also told by :func:`identify_plugin`, whatever its class says (it may inherit what a
+    built-in says): an answer of other code is thereby another answer, and is asked again.
 
     Raises:
         LorafairError: as :func:`load_engine`.
     """
     entry = load_registry().get("engine", name)
     facts: dict[str, Any] = load_engine(name).identify(settings)
-    version = facts.get("version") or f"{entry.origin} {entry.version}"
-    return facts | {"engine": facts.get("engine") or name, "version": version}
+    facts |= {"engine": facts.get("engine") or name, "version": facts.get("version") or _tell_version(entry)}
+    return facts if entry.origin == "lorafair" else facts | {"plugin": identify_plugin(entry)}
+
+
+def _tell_version(entry: Entry) -> str:
+    return f"{entry.origin} {entry.version}".strip()

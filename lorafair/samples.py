@@ -200,7 +200,7 @@ def _as_columns(
         [_cluster(first[number]) for number in documents],
         [_groups(first[number], path, faults) for number in documents],
         {metric: [row.get(metric, math.nan) for row in documents.values()] for metric in metrics},
-        {m: _direction(direction, m) for m in metrics},
+        {m: _direction(direction, m, path.parent) for m in metrics},
         {str(k): str(v) for k, v in _mapping(metadata.get("labels")).items()},
         {str(m): _gaps(each) for m, each in _mapping(metadata.get("scorer_gap")).items()},
         _is_sample(metadata.get("data")),
@@ -209,11 +209,11 @@ def _as_columns(
     )
 
 
-def _direction(known: dict[str, Any], metric: str) -> bool | None:
+def _direction(known: dict[str, Any], metric: str, folder: Path) -> bool | None:
     value = known.get(metric, known.get(metric.partition(",")[0]))
     if isinstance(value, bool) or not metric.startswith("toxicity_"):
         return value if isinstance(value, bool) else None
-    return read_direction(metric.removeprefix("toxicity_").partition(",")[0])
+    return read_direction(metric.removeprefix("toxicity_").partition(",")[0], folder)
 
 
 def _cluster(sample: dict[str, Any]) -> str:

@@ -7,8 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lorafair.errors import LorafairError
-from lorafair.isolation import ask_field
+from lorafair.isolation import ask_field, is_built_in
 from lorafair.registry import load_registry
 
 THRESHOLD = 0.5  # a completion with at least this score counts as toxic
@@ -60,19 +59,27 @@ def read_failures(samples: Path, metadata: Mapping[str, Any]) -> tuple[dict[str,
     return {str(metric): str(why) for metric, why in failed.items()}, [str(said).rstrip(".") for said in remarks]
 
 
-def read_direction(scorer: str) -> bool | None:
-    """Whether more of a scorer is better: what the registry's scorer of that name says, None where it does not say.
+def read_direction(scorer: str, folder: Path) -> bool | None:
+    """Whether more of a scorer is better, None where nobody says; no code but the project's own is run.
 
-    The registry may not know who scored a stranger's log: the column is called toxicity, so less is better then.
+    The registry's declaration counts, then what the scorer said of itself when ``lorafair score`` asked it.  The
+    registry may not know who scored a stranger's log: the column is called toxicity, so less is better then.
+
+    Args:
+        folder: of the samples file, where the scores' provenance lies.
     """
+    import json
+
     registry = load_registry()
-    if scorer not in registry.names("scorer"):
-        return False
+    entry = registry.get("scorer", scorer) if scorer in registry.names("scorer") else None
+    if entry and (is_built_in(entry) or "higher_is_better" in entry.fields):
+        return bool(found) if (found := ask_field(entry, "higher_is_better")) is not None else None
     try:
-        direction: bool | None = ask_field(registry.get("scorer", scorer), "higher_is_better")
-    except LorafairError:  # it scored where it was installed; here it cannot be asked
-        return None
-    return direction
+        settings = json.loads((folder / "scores.provenance.json").read_text(encoding="utf-8"))["settings"]
+        said = settings["directions"][scorer]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None if entry else False
+    return said if isinstance(said, bool) else None
 
 
 def _stamp(folder: Path) -> float:

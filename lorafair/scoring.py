@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lorafair.errors import LorafairError
 from lorafair.isolation import PluginFailed, ask_field, is_built_in, name_plugin, open_plugin, read_remarks
+from lorafair.plugin_source import identify_plugin
 from lorafair.registry import load_registry, load_target
 
 if TYPE_CHECKING:
@@ -105,28 +106,22 @@ def take_scores(score: Callable[..., Any], texts: Sequence[str], settings: Mappi
 def identify_scorer(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """What decides a scorer's numbers beside the texts, as JSON: equal identities give equal scores.
 
-    Holds the distribution and its version, the target, the settings, the hash of the scorer's own source file, and
-    what the ``identify`` function beside the scorer says, where there is one.
+    Holds what :func:`lorafair.plugin_source.identify_plugin` tells of its code, the settings, and what the
+    ``identify`` function beside the scorer says, where there is one; a stranger's cannot take the place of the former.
 
     Raises:
         LorafairError: for an unknown scorer or one that cannot be loaded.
     """
-    from lorafair.provenance import hash_file
-
     entry = load_registry().get("scorer", name)
-    said = {"origin": entry.origin, "version": entry.version, "target": entry.target, "settings": dict(settings)}
+    said = identify_plugin(entry) | {"settings": dict(settings)}
     target = load_target(entry) if is_built_in(entry) else None
     if (version := ask_field(entry, "version", target)) is not None:
         said["scorer_version"] = version
     if target is None:
         plugin = open_plugin(entry)
-        source = plugin.describe()["source_sha256"]
-        return said | {"source_sha256": source} | dict(plugin.ask("identify", settings=dict(settings)))
-    module = inspect.getmodule(target)
-    source = getattr(module, "__file__", None)
-    identify = getattr(module, "identify", None)
-    own = identify(**settings) if callable(identify) else {}
-    return said | {"source_sha256": hash_file(source) if source else None} | own
+        return dict(plugin.ask("identify", settings=dict(settings))) | said
+    identify = getattr(inspect.getmodule(target), "identify", None)
+    return said | (identify(**settings) if callable(identify) else {})
 
 
 def name_version(name: str) -> str:

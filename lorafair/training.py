@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lorafair.blame import blame_plugin, describe_plugin
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.plan import DEFAULTS, Plan, Run, plan_runs, take_known
+from lorafair.plugin_source import hash_sources
 from lorafair.registry import load_registry, load_target
 
 if TYPE_CHECKING:
@@ -62,13 +63,14 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
 def describe_inputs(run: Run, base: Checkpoint | Base, data: Pairs) -> dict[str, Any]:
     """Everything that shapes a run's weights: two runs with equal inputs are the same run.
 
-    A stranger's method and trainer are told by their distribution and its version.
+    A stranger's method and trainer are told by their distribution, its version and the hash of their code.
     """
     inputs = {**run.settings, "seed": run.seed, "base": base.hash, "data": data.provenance["sha256"]}
     for kind in ("method", "trainer"):
         entry = load_registry().get(kind, run.settings[kind])
         if entry.origin != "lorafair":
-            inputs[f"{kind}_origin"] = f"{entry.origin} {entry.version}"
+            inputs[f"{kind}_origin"] = f"{entry.origin} {entry.version}".strip()
+            inputs[f"{kind}_source"] = hash_sources(entry)
     return inputs
 
 
@@ -109,7 +111,9 @@ def _read_inputs(path: Path) -> dict[str, Any] | None:
 def _tell(there: dict[str, Any], asked: dict[str, Any]) -> str:
     keys = [key for key in {**there, **asked} if there.get(key) != asked.get(key)]
     return "; ".join(
-        f"another {key}" if key in ("base", "data") else f"{key} {there.get(key)} there, {asked.get(key)} asked for"
+        f"another {key.replace('_', ' ')}"
+        if key in ("base", "data") or key.endswith("_source")
+        else f"{key} {there.get(key)} there, {asked.get(key)} asked for"
         for key in keys
     )
 

@@ -86,6 +86,9 @@ def test_a_scorer_that_hangs_is_ended_at_the_limit_and_not_asked_again(acme, nam
     monkeypatch.setenv("LORAFAIR_PLUGIN_TIMEOUT", "soon")
     with pytest.raises(LorafairError, match="'soon' is no time limit"):
         score_texts("acme_fine", ["ab"])
+    monkeypatch.setenv("LORAFAIR_PLUGIN_TIMEOUT", "1e10")
+    with pytest.raises(LorafairError, match="'1e10' is no time limit.*30 days"):
+        score_texts("acme_fine", ["ab"])
 
 
 def test_what_a_scorer_does_beside_scoring_is_told_and_stays_in_its_process(acme, capfd):
@@ -111,6 +114,13 @@ def test_what_a_scorer_does_beside_scoring_is_told_and_stays_in_its_process(acme
     assert "torch takes gradients" in told["acme_meddles_with_torch"]
     assert read_world() == before
     assert capfd.readouterr().out == ""
+
+
+def test_a_question_that_cannot_be_told_is_no_fault_of_the_plugin(acme):
+    plugin = open_plugin(load_registry().get("scorer", "acme_fine"))
+    with pytest.raises(TypeError):
+        plugin.ask("score", texts=["ab"], settings={"x": object()})
+    assert score_texts("acme_fine", ["ab"]) == [2 / 7]
 
 
 def test_a_long_list_comes_back_in_order_whatever_is_in_it(acme):
@@ -160,6 +170,17 @@ def test_the_mark_of_a_failure_goes_when_the_scorer_is_mended(acme, tmp_path):
     outcome = score_results(tmp_path / "r", ["acme_nan"])
     assert (outcome.failed, outcome.scored) == ({}, 1)
     assert json.loads((tmp_path / "r" / "scores.provenance.json").read_text())["settings"]["failed"] == {}
+
+
+def test_a_scorer_that_can_no_longer_be_loaded_has_a_mark_and_no_old_numbers(acme, tmp_path):
+    write_samples(tmp_path / "r", "task", [[["a"]]])
+    assert score_results(tmp_path / "r", ["acme_fine", "acme_talks"]).failed == {}
+    path, lines = acme / "acme_offender.py", tmp_path / "r" / "scores.jsonl"
+    path.write_text(path.read_text().replace("def fine(", "def no_longer_fine("))
+    close_plugins()
+    assert set(score_results(tmp_path / "r", ["acme_fine"]).failed) == {"acme_fine"}
+    assert {json.loads(line)["scorer"] for line in lines.read_text().splitlines()} == {"acme_talks"}
+    assert "acme_fine" in json.loads((tmp_path / "r" / "scores.provenance.json").read_text())["settings"]["failed"]
 
 
 @pytest.fixture

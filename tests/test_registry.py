@@ -144,7 +144,19 @@ def test_two_distributions_that_claim_one_name(tmp_path, monkeypatch):
 
 def test_badly_formed_entry_point():
     point = importlib.metadata.EntryPoint("x", "no target", "lorafair.scorers")
-    assert "scorer 'x': target 'no target' is not of the form" in faults_of(GOOD, (point,))
+    assert "scorer 'x': target 'no target' is not of the form" in build_registry(GOOD, "reg.yaml", (point,)).note
+
+
+def test_fault_of_another_distribution_stops_nothing_that_does_not_ask_for_it(tmp_path, monkeypatch):
+    install_fake(tmp_path, "acme-new", "[lorafair.reports]\nx = a:b\n[lorafair.scorers]\nbad = no target\ngood = a:b\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    points = [point for point in find_entry_points() if point.dist.name == "acme-new"]
+    registry = build_registry(GOOD, "reg.yaml", points)
+    assert registry.names("scorer") == ["good", "s"]
+    for expected in ("Left out: entry points of acme-new: unknown group 'lorafair.reports'", "scorer 'bad'"):
+        assert expected in registry.note
+    with pytest.raises(LorafairError, match="no scorer named 'bad'.*target 'no target' is not of the form"):
+        registry.get("scorer", "bad")
 
 
 @pytest.mark.parametrize(

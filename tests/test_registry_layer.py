@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -13,16 +14,19 @@ from lorafair.cli.main import cli
 from lorafair.data.dataset import resolve
 from lorafair.environment import check_registry
 from lorafair.errors import LorafairError
+from lorafair.isolation import close_plugins
 from lorafair.metric import load_metric
 from lorafair.model import pull_model
 from lorafair.registry import build_registry, load_registry, load_target, read_field
 from lorafair.registry_file import LOCAL
 from lorafair.registry_layer import find_local_file
+from lorafair.rescoring import score_results
 from lorafair.scores import read_direction
 from lorafair.scoring import identify_scorer, score_texts
 from lorafair.task import find_task_folders, load_tasks
 
 ROOT = Path(__file__).resolve().parents[1]
+write_samples = runpy.run_path(str(ROOT / "tests" / "test_scoring.py"))["write_samples"]
 LOCAL_TEXT = """\
 schema: 1
 scorers:
@@ -332,7 +336,16 @@ def test_score_of_a_plugin_has_the_direction_that_the_plugin_says(project):
     names = ("praise", "silent")
     more = "".join(f"  {name}: {{target: 'my_own_scorer:{name}', description: x}}\n" for name in names)
     declare(project, LOCAL_TEXT + more + "  gone: {target: 'acme_gone:x', description: x}\n")
-    directions = {name: read_direction(name) for name in ("shouting", *names, "gone", "of-a-log-from-elsewhere")}
+    write_samples(project / "r", "task", [[["aB"]]])
+    (folder,) = (path.parent for path in (project / "r").rglob("samples_*.jsonl"))
+    with (project / "my_own_scorer.py").open("a", encoding="utf-8") as file:
+        file.write("praise.__code__ = silent.__code__ = score_capitals.__code__\n")
+    score_results(project / "r", ["shouting", *names])
+    (project / "my_own_scorer.py").write_text("raise SystemExit('a leaderboard ran it')\n", encoding="utf-8")
+    close_plugins()
+    asked = ("shouting", *names, "gone", "of-a-log-from-elsewhere")
+    directions = {name: read_direction(name, folder) for name in asked}
+    assert read_direction("praise", project) is None  # nothing was scored there, and its code is not asked
     assert directions == {
         "shouting": False,
         "praise": True,
