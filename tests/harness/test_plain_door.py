@@ -147,8 +147,12 @@ def test_one_command_evaluates_the_base_and_every_adapter_on_one_engine(
     adapters = ":".join(map(str, tiny_adapters))
     command = ["run", "--model", "lorafair-hf", "--model_args", f"pretrained={tiny_base},adapters={adapters}"]
     command += ["--tasks", "door_choice", "--include_path", str(tasks), "--output_path", str(tmp_path), "--log_samples"]
+    command += ["--use_cache", str(tmp_path / "cache" / "kept")]
+    (tmp_path / "cache").mkdir()
     monkeypatch.setattr(sys, "argv", ["lm_eval", *command])
     main()
+    kept = sorted(path.name.split("_")[1] for path in (tmp_path / "cache").iterdir())
+    assert kept == ["base", "tiny-r2", "tiny-r4"]  # lm_eval's cache knows no model: one file for each
     assert capsys.readouterr().out.count("|door_choice|") == 3
     assert len(made) == 1
     seen = {}
@@ -172,12 +176,46 @@ def test_one_command_evaluates_the_base_and_every_adapter_on_one_engine(
         assert part in board.output
 
 
+def test_a_running_engine_answers_only_for_its_own_class_and_settings(tiny_base, tiny_adapters):
+    from lorafair.engines.hf import HfEngine
+    from lorafair.engines.plain import keep_running, make_plain, open_plain, read_plain
+
+    class Other(HfEngine):
+        """Another engine."""
+
+    given = {"pretrained": str(tiny_base), "peft": str(tiny_adapters[0]), "dtype": "float32"}
+    with keep_running(make_plain(HfEngine, *read_plain(HfEngine, given), given, {})):
+        running = open_plain(HfEngine, given, {})
+        assert open_plain(HfEngine, given, {}) is running
+        assert open_plain(Other, given, {}) is not running
+        assert open_plain(HfEngine, given | {"dtype": "bfloat16"}, {}).settings.dtype == "bfloat16"
+
+
+def test_one_adapter_s_cache_is_its_own(tasks, tiny_base, tiny_adapters, tmp_path, monkeypatch):
+    monkeypatch.setattr(TaskManager, "__init__", partialmethod(TaskManager.__init__, include_defaults=False))
+    (tmp_path / "cache").mkdir()
+    found = {}
+    for adapter in tiny_adapters[:2]:
+        for cached in (False, True):
+            out = tmp_path / f"{adapter.name}-{cached}"
+            command = ["run", "--model", "lorafair-hf", "--tasks", "door_choice", "--include_path", str(tasks)]
+            command += ["--model_args", f"pretrained={tiny_base},peft={adapter}", "--output_path", str(out)]
+            command += ["--log_samples", *(["--use_cache", str(tmp_path / "cache" / "kept")] if cached else [])]
+            monkeypatch.setattr(sys, "argv", ["lm_eval", *command])
+            main()
+            (path,) = out.glob("*/samples_*.jsonl")
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            found[adapter.name, cached] = nats(rows)
+        assert found[adapter.name, True] == found[adapter.name, False]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({}, "There is no base. Give it: --model_args pretrained=MODEL"),
         ({"pretrained": "BASE", "adapters": "a:b"}, "python -m lorafair.harness` in place of `lm_eval`"),
         ({"pretrained": "BASE", "peft": "/nowhere/x"}, "there is no folder /nowhere/x"),
+        ({"pretrained": "BASE", "peft": "/nowhere/base"}, "/nowhere/base has the name by which results call the base"),
         ({"pretrained": "BASE", "adapters": "FULL"}, "is a whole model, no adapter. Evaluate it by itself"),
     ],
 )
