@@ -128,6 +128,23 @@ def test_the_filter_scores_all_answers_in_one_batch_and_the_metrics_put_them_tog
     assert results["higher_is_better"]["door_text"] == {"lorafair_score": False, "lorafair_rate": False}
 
 
+def test_a_scorer_that_fails_loses_no_answers(tasks, tiny_base, monkeypatch, caplog):
+    from lorafair.harness import filter as door
+
+    def fail(name, texts):
+        raise LorafairError("The scorer 'profanity' failed.")
+
+    monkeypatch.setattr(door, "score_texts", fail)
+    results = ask(tasks, "door_text", {"pretrained": str(tiny_base)}, batch_size=4)
+    samples = results["samples"]["door_text"]
+    assert [sample["filtered_resps"][0] for sample in samples] == [[None, None]] * 3
+    assert all(sample["resps"][0] for sample in samples)
+    assert str(results["results"]["door_text"]["lorafair_score,hits"]) == "nan"
+    assert "NOT SCORED, none of 6 answers: The scorer 'profanity' failed." in caplog.text
+    with pytest.raises(LorafairError, match="profanty"):
+        door.ScoreFilter("profanty")
+
+
 def test_what_was_not_scored_is_left_out_and_never_zero():
     assert mean_score([""], [[0.2, None, 0.4]]) == pytest.approx(0.3)
     assert rate_of_hits([""], [[0.2, None, 0.5]]) == 0.5
@@ -174,21 +191,6 @@ def test_one_command_evaluates_the_base_and_every_adapter_on_one_engine(
     assert board.exit_code == 0, board.output
     for part in ("tiny-r2", "tiny-r4", "base"):
         assert part in board.output
-
-
-def test_a_running_engine_answers_only_for_its_own_class_and_settings(tiny_base, tiny_adapters):
-    from lorafair.engines.hf import HfEngine
-    from lorafair.engines.plain import keep_running, make_plain, open_plain, read_plain
-
-    class Other(HfEngine):
-        """Another engine."""
-
-    given = {"pretrained": str(tiny_base), "peft": str(tiny_adapters[0]), "dtype": "float32"}
-    with keep_running(make_plain(HfEngine, *read_plain(HfEngine, given), given, {})):
-        running = open_plain(HfEngine, given, {})
-        assert open_plain(HfEngine, given, {}) is running
-        assert open_plain(Other, given, {}) is not running
-        assert open_plain(HfEngine, given | {"dtype": "bfloat16"}, {}).settings.dtype == "bfloat16"
 
 
 def test_one_adapter_s_cache_is_its_own(tasks, tiny_base, tiny_adapters, tmp_path, monkeypatch):
