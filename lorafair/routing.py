@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lorafair.checkpoint import Checkpoint
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.registry import load_registry, load_target
+from lorafair.registry_layer import describe_origin
 
 if TYPE_CHECKING:
     from lorafair.engines.contract import EngineSettings
@@ -77,7 +78,7 @@ def load_engine(name: str) -> Any:
     found = load_target(entry)
     from lorafair.engines.contract import Engine
 
-    what = f"The engine {name!r} ({entry.target}, from {entry.origin} {entry.version})"
+    what = f"The engine {name!r} ({entry.target}, from {describe_origin(entry)})"
     if not (isinstance(found, type) and issubclass(found, Engine)):
         raise LorafairError(f"{what} is no sub-class of lorafair.engines.contract.Engine: mend it.")
     if missing := sorted(found.__abstractmethods__):
@@ -95,5 +96,5 @@ def identify_engine(name: str, settings: EngineSettings) -> dict[str, Any]:
     """
     entry = load_registry().get("engine", name)
     facts: dict[str, Any] = load_engine(name).identify(settings)
-    version = facts.get("version") or f"{entry.origin} {entry.version}"
+    version = facts.get("version") or f"{entry.origin} {entry.version}".strip()
     return facts | {"engine": facts.get("engine") or name, "version": version}
