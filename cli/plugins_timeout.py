@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-VARIABLE = "LORAFAIR_PLUGIN_TIMEOUT"
+from lorafair.isolation import VARIABLE
 
 
 def add_plugin_timeout(command: Callable[..., Any]) -> Callable[..., Any]:

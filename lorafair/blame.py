@@ -29,7 +29,7 @@ def blame_plugin(entry: Entry, doing: str = "") -> Iterator[None]:
         yield
     except LorafairError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         raise LorafairError(
             f"The {describe_plugin(entry)} failed{f' {doing}' if doing else ''}: {type(error).__name__}: {error} "

@@ -20,10 +20,10 @@ import threading
 import time
 from typing import Any
 
+from lorafair.blame import describe_plugin
 from lorafair.errors import LorafairError
 from lorafair.plugin_message import decode, encode
 from lorafair.registry import Entry, check_field, read_field
-from lorafair.registry_layer import describe_origin
 
 VARIABLE = "LORAFAIR_PLUGIN_TIMEOUT"
 LONGEST = 30 * 86400.0
@@ -38,11 +38,6 @@ class PluginFailed(LorafairError):
 def is_built_in(entry: Entry) -> bool:
     """Whether a plugin is the project's own, and so runs in this process."""
     return entry.origin == "lorafair"
-
-
-def name_plugin(entry: Entry) -> str:
-    """Kind, name, target, distribution and version, for messages."""
-    return f"{entry.kind} {entry.name!r} ({entry.target}, from {describe_origin(entry)})"
 
 
 def read_timeout() -> float:
@@ -116,7 +111,7 @@ class PluginProcess:
             raise LorafairError(str(said))
         if outcome == "unloadable":
             raise PluginFailed(str(said))
-        raise PluginFailed(f"The {name_plugin(self._entry)} {said}")
+        raise PluginFailed(f"The {describe_plugin(self._entry)} {said}")
 
     def describe(self) -> dict[str, Any]:
         """``parameters``, ``takes_all``, ``attributes`` and ``source_sha256`` of the plugin; raises as :meth:`ask`."""
@@ -175,7 +170,7 @@ class PluginProcess:
 
     def _give_up(self, why: str) -> PluginFailed:
         self.close()
-        self._gone = f"The {name_plugin(self._entry)} {why}."
+        self._gone = f"The {describe_plugin(self._entry)} {why}."
         return PluginFailed(self._gone)
 
     def _describe_end(self) -> str:
@@ -228,4 +223,4 @@ def read_remarks(entry: Entry) -> str:
     found = _OPEN[key].remarks if key in _OPEN else {}
     if not found:
         return ""
-    return f"the {name_plugin(entry)} {', '.join(found)}; it has a process of its own, no other number is touched"
+    return f"the {describe_plugin(entry)} {', '.join(found)}; it has a process of its own, no other number is touched"

@@ -20,6 +20,7 @@ from lorafair.errors import LorafairError, raise_faults
 from lorafair.evaluation import EvaluationPlan
 from lorafair.plugin_source import identify_plugin
 from lorafair.probe_file import ProbeFile, as_records
+from lorafair.probe_guard import WeightsChanged, guard_process, guard_weights
 from lorafair.registry import Entry, load_registry, load_target
 
 
@@ -88,8 +89,11 @@ def run_probe(plan: ProbePlan, say: Callable[[str], None]) -> ProbeOutcome:
     try:
         for checkpoint, file in todo:
             try:
-                records = _ask(entry, probe, engine, checkpoint, documents, plan)
+                records = _ask(entry, probe, engine, checkpoint, documents, plan, say)
             except LorafairError as error:
+                if isinstance(error, WeightsChanged):
+                    engine.close()
+                    engine = load_engine(plan.engine)(base, checkpoints, settings)
                 failed[checkpoint.label] = str(error)
                 say(f"{checkpoint.label} is left out: {error}")
                 continue
@@ -158,7 +162,13 @@ def identify_probe(entry: Entry, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ask(
-    entry: Entry, probe: Callable[..., Any], engine: Any, checkpoint: Checkpoint, documents: Documents, plan: ProbePlan
+    entry: Entry,
+    probe: Callable[..., Any],
+    engine: Any,
+    checkpoint: Checkpoint,
+    documents: Documents,
+    plan: ProbePlan,
+    say: Callable[[str], None],
 ) -> list[Any]:
     """One checkpoint's records; the seeds are the same for each, so that an order of asking changes nothing."""
     import copy
@@ -167,6 +177,7 @@ def _ask(
 
     engine.active = checkpoint.label
     set_seed(plan.seed)
-    with blame_plugin(entry, f"on {checkpoint.label}"):
+    guards = guard_process(entry, say), guard_weights(entry, engine)
+    with guards[0], guards[1], blame_plugin(entry, f"on {checkpoint.label}"):
         found = list(probe(engine, checkpoint, copy.deepcopy(documents.rows), **plan.settings))
     return as_records(entry, checkpoint.label, found, documents)

@@ -10,8 +10,9 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from lorafair.blame import describe_plugin
 from lorafair.errors import LorafairError
-from lorafair.isolation import PluginFailed, ask_field, is_built_in, name_plugin, open_plugin, read_remarks
+from lorafair.isolation import PluginFailed, ask_field, is_built_in, open_plugin, read_remarks
 from lorafair.plugin_source import identify_plugin
 from lorafair.registry import load_registry, load_target
 
@@ -61,7 +62,7 @@ def require_numbers(name: str, texts: Sequence[str], scores: Sequence[float | No
     """
     asked = [score for text, score in zip(texts, scores, strict=True) if _is_visible(text)]
     if asked and all(score is None for score in asked):
-        what = name_plugin(load_registry().get("scorer", name))
+        what = describe_plugin(load_registry().get("scorer", name))
         raise PluginFailed(f"The {what} gave no number (None or NaN) for any of {len(asked)} texts.")
 
 
@@ -77,12 +78,12 @@ def _ask(entry: Entry, texts: Sequence[str], settings: Mapping[str, Any]) -> lis
     try:
         return take_scores(score, texts, settings)
     except PluginFailed as error:
-        raise PluginFailed(f"The {name_plugin(entry)} {error}.") from error
+        raise PluginFailed(f"The {describe_plugin(entry)} {error}.") from error
     except LorafairError:
         raise
     except Exception as error:
         raise PluginFailed(
-            f"The {name_plugin(entry)} failed on {len(texts)} texts: {type(error).__name__}: {error}"
+            f"The {describe_plugin(entry)} failed on {len(texts)} texts: {type(error).__name__}: {error}"
         ) from error
 
 

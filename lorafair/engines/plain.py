@@ -13,7 +13,7 @@ from lorafair.errors import LorafairError, raise_faults
 from lorafair.preparation import base_dtype
 
 if TYPE_CHECKING:
-    from lorafair.engines.contract import Engine
+    from lorafair.engines.contract import Engine, EngineSettings
 
 ADAPTERS = ("peft", "lora_local_path", "adapters")
 OWN = ("pretrained", *ADAPTERS, "dtype", "device", "seed", "any_base", "trust_remote_code", "batch_size")
@@ -50,7 +50,8 @@ def open_plain(engine: type[Engine], arguments: Mapping[str, Any], more: Mapping
         )
     for running in _running:
         paths = {str(c.path): c.label for c in running.checkpoints.values() if c.kind == "adapter"}
-        if running.base.name == arguments.get("pretrained") and set(adapters) <= set(paths):
+        same = type(running) is engine and running.base.name == arguments.get("pretrained")
+        if same and set(adapters) <= set(paths) and running.settings == make_settings(running.base, arguments, more):
             running.active = paths[adapters[0]] if adapters else running.base.label
             return running
     return make_plain(engine, *read_plain(engine, arguments), arguments, more)
@@ -84,6 +85,11 @@ def read_plain(engine: type[Engine], arguments: Mapping[str, Any]) -> tuple[Chec
         for name, times in Counter(path.name for path in paths).items()
         if times > 1
     ]
+    faults += [
+        f"{path} has the name by which results call the base. Rename the folder."
+        for path in paths
+        if path.name == base.label
+    ]
     for path in paths:
         try:
             checkpoint = read_checkpoint(path, path.name, base, bool(arguments.get("any_base", False)))
@@ -105,7 +111,15 @@ def make_plain(
     arguments: Mapping[str, Any],
     more: Mapping[str, Any],
 ) -> Engine:
-    """An engine that serves base and checkpoints under lm_eval's settings; the first checkpoint answers.
+    """An engine that serves base and checkpoints under lm_eval's settings; the first checkpoint answers."""
+    made = engine(base, checkpoints, make_settings(base, arguments, more))
+    if checkpoints:
+        made.active = checkpoints[0].label
+    return made
+
+
+def make_settings(base: Checkpoint, arguments: Mapping[str, Any], more: Mapping[str, Any]) -> EngineSettings:
+    """The engine's settings that arguments of lm_eval come to.
 
     lm_eval says ``cuda:0`` wherever the user says nothing, so that is taken as "where there is one".
     """
@@ -113,7 +127,7 @@ def make_plain(
 
     asked, dtype = more.get("device"), str(arguments.get("dtype") or "auto")
     size = str(arguments.get("batch_size") or more.get("batch_size") or "")
-    settings = EngineSettings(
+    return EngineSettings(
         dtype=base_dtype(base) if dtype == "auto" else dtype,
         device=arguments.get("device") or (None if asked == "cuda:0" else asked),
         batch_size=int(size) if size.isdecimal() else None,
@@ -121,7 +135,3 @@ def make_plain(
         trust_remote_code=bool(arguments.get("trust_remote_code", False)),
         extra={key: value for key, value in arguments.items() if key not in OWN and value is not None},
     )
-    made = engine(base, checkpoints, settings)
-    if checkpoints:
-        made.active = checkpoints[0].label
-    return made

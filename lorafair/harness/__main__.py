@@ -22,21 +22,29 @@ PREFIX = "lorafair-"
 def run_each(parser: Any, args: argparse.Namespace) -> None:
     """lm_eval's ``run``, once for the base and once for each of several adapters; else as it is.
 
+    Each model gets a ``--use_cache`` file of its own: see :func:`lorafair.harness.cache.name_cache`.
+
     Raises:
         LorafairError: a base or adapters that cannot be evaluated, all at once, before anything is asked.
     """
     from lm_eval.config.evaluate_config import EvaluatorConfig
 
     from lorafair.engines.plain import keep_running, list_adapters, make_plain, read_plain
+    from lorafair.harness.cache import name_cache
     from lorafair.routing import load_engine
 
     config = EvaluatorConfig.from_cli(args)
     given = dict(config.model_args or {})
-    if not str(config.model).startswith(PREFIX) or len(list_adapters(given)) < 2:
+    several = len(list_adapters(given)) > 1
+    if not str(config.model).startswith(PREFIX) or not (several or config.use_cache):
         parser.execute(args)
         return
     engine_class = load_engine(config.model.removeprefix(PREFIX))
     base, checkpoints = read_plain(engine_class, given)
+    if not several:
+        args.use_cache = name_cache(config.use_cache, config.model, base, [base, *checkpoints][-1], given)
+        parser.execute(args)
+        return
     more = {"batch_size": config.batch_size, "device": config.device}
     with keep_running(make_plain(engine_class, base, checkpoints, given, more)):
         for checkpoint in [base, *checkpoints]:
@@ -45,6 +53,8 @@ def run_each(parser: Any, args: argparse.Namespace) -> None:
             own = {"peft": str(checkpoint.path)} if checkpoint.kind == "adapter" else {}
             kept = {key: value for key, value in given.items() if key not in ("peft", "lora_local_path")}
             each.model_args = kept | {"adapters": None} | own
+            if config.use_cache:
+                each.use_cache = name_cache(config.use_cache, config.model, base, checkpoint, given)
             parser.execute(each)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from lm_eval.api.registry import register_aggregation, register_metric
 
-THRESHOLD = 0.5
+from lorafair.scoring import THRESHOLD
 
 
 @register_aggregation("lorafair_mean")  # type: ignore[untyped-decorator]

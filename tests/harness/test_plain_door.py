@@ -128,6 +128,23 @@ def test_the_filter_scores_all_answers_in_one_batch_and_the_metrics_put_them_tog
     assert results["higher_is_better"]["door_text"] == {"lorafair_score": False, "lorafair_rate": False}
 
 
+def test_a_scorer_that_fails_loses_no_answers(tasks, tiny_base, monkeypatch, caplog):
+    from lorafair.harness import filter as door
+
+    def fail(name, texts):
+        raise LorafairError("The scorer 'profanity' failed.")
+
+    monkeypatch.setattr(door, "score_texts", fail)
+    results = ask(tasks, "door_text", {"pretrained": str(tiny_base)}, batch_size=4)
+    samples = results["samples"]["door_text"]
+    assert [sample["filtered_resps"][0] for sample in samples] == [[None, None]] * 3
+    assert all(sample["resps"][0] for sample in samples)
+    assert str(results["results"]["door_text"]["lorafair_score,hits"]) == "nan"
+    assert "NOT SCORED, none of 6 answers: The scorer 'profanity' failed." in caplog.text
+    with pytest.raises(LorafairError, match="profanty"):
+        door.ScoreFilter("profanty")
+
+
 def test_what_was_not_scored_is_left_out_and_never_zero():
     assert mean_score([""], [[0.2, None, 0.4]]) == pytest.approx(0.3)
     assert rate_of_hits([""], [[0.2, None, 0.5]]) == 0.5
@@ -147,8 +164,12 @@ def test_one_command_evaluates_the_base_and_every_adapter_on_one_engine(
     adapters = ":".join(map(str, tiny_adapters))
     command = ["run", "--model", "lorafair-hf", "--model_args", f"pretrained={tiny_base},adapters={adapters}"]
     command += ["--tasks", "door_choice", "--include_path", str(tasks), "--output_path", str(tmp_path), "--log_samples"]
+    command += ["--use_cache", str(tmp_path / "cache" / "kept")]
+    (tmp_path / "cache").mkdir()
     monkeypatch.setattr(sys, "argv", ["lm_eval", *command])
     main()
+    kept = sorted(path.name.split("_")[1] for path in (tmp_path / "cache").iterdir())
+    assert kept == ["base", "tiny-r2", "tiny-r4"]  # lm_eval's cache knows no model: one file for each
     assert capsys.readouterr().out.count("|door_choice|") == 3
     assert len(made) == 1
     seen = {}
@@ -172,12 +193,31 @@ def test_one_command_evaluates_the_base_and_every_adapter_on_one_engine(
         assert part in board.output
 
 
+def test_one_adapter_s_cache_is_its_own(tasks, tiny_base, tiny_adapters, tmp_path, monkeypatch):
+    monkeypatch.setattr(TaskManager, "__init__", partialmethod(TaskManager.__init__, include_defaults=False))
+    (tmp_path / "cache").mkdir()
+    found = {}
+    for adapter in tiny_adapters[:2]:
+        for cached in (False, True):
+            out = tmp_path / f"{adapter.name}-{cached}"
+            command = ["run", "--model", "lorafair-hf", "--tasks", "door_choice", "--include_path", str(tasks)]
+            command += ["--model_args", f"pretrained={tiny_base},peft={adapter}", "--output_path", str(out)]
+            command += ["--log_samples", *(["--use_cache", str(tmp_path / "cache" / "kept")] if cached else [])]
+            monkeypatch.setattr(sys, "argv", ["lm_eval", *command])
+            main()
+            (path,) = out.glob("*/samples_*.jsonl")
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            found[adapter.name, cached] = nats(rows)
+        assert found[adapter.name, True] == found[adapter.name, False]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({}, "There is no base. Give it: --model_args pretrained=MODEL"),
         ({"pretrained": "BASE", "adapters": "a:b"}, "python -m lorafair.harness` in place of `lm_eval`"),
         ({"pretrained": "BASE", "peft": "/nowhere/x"}, "there is no folder /nowhere/x"),
+        ({"pretrained": "BASE", "peft": "/nowhere/base"}, "/nowhere/base has the name by which results call the base"),
         ({"pretrained": "BASE", "adapters": "FULL"}, "is a whole model, no adapter. Evaluate it by itself"),
     ],
 )

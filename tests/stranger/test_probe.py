@@ -153,6 +153,46 @@ def test_what_a_probe_does_wrong_is_told_by_name_and_the_others_go_on(
         assert list(outcome.files) == ["base"]
 
 
+BAD = """
+import os, torch
+
+def entropy(engine, checkpoint, documents):
+    print("42", flush=True)
+    os.environ["ACME_MARK"] = "1"
+    torch.set_default_dtype(torch.float64)
+    if checkpoint.label == "base":
+        with engine.lend(checkpoint) as model, torch.no_grad():
+            next(model.parameters()).data.mul_(0.5)
+    if checkpoint.label == "tiny-r2":
+        raise SystemExit(0)
+    with engine.lend(checkpoint) as model, torch.no_grad():
+        total = float(sum(value.double().abs().sum() for name, value in model.named_parameters() if "lora" not in name))
+    return [{"id": document["id"], "total": total} for document in documents]
+"""
+
+
+def test_what_a_probe_changes_reaches_nobody_else(stranger, tiny_base, tiny_adapters, data, tmp_path, capsys):
+    import os
+
+    import torch
+
+    stranger.install(POINTS, {"acme_probe.py": BAD})
+    outcome, said = run("entropy", tiny_base, tiny_adapters, tmp_path / "out", data=data)
+    assert set(outcome.failed) == {"base", "tiny-r2"}
+    assert "changed the weights of the model that it was lent for base" in outcome.failed["base"]
+    assert "SystemExit" in outcome.failed["tiny-r2"]
+    from transformers import AutoModelForCausalLM
+
+    with torch.no_grad():  # the engine was started again: nobody answers with the halved weights
+        fresh = AutoModelForCausalLM.from_pretrained(tiny_base).parameters()
+        expected = float(sum(value.double().abs().sum() for value in fresh))
+    assert read(outcome.files["tiny-r4"])[0]["values"]["total"] == pytest.approx(expected, rel=1e-9)
+    assert torch.get_default_dtype() == torch.float32
+    assert "ACME_MARK" not in os.environ
+    assert "42" not in capsys.readouterr().out
+    assert any("changed environment variables (ACME_MARK), torch's default type" in line for line in said)
+
+
 def test_every_fault_before_the_start_comes_at_once(tmp_path, stranger):
     stranger.install(POINTS, {"acme_probe.py": PROBE})
     with pytest.raises(LorafairError) as caught:
