@@ -51,9 +51,15 @@ def score_results(results: str | Path, scorers: Sequence[str], settings: Mapping
         LorafairError: for a folder without samples of generated text, damaged files (all named at once), an unknown
             scorer, or a setting that none of the scorers takes.
     """
-    from lorafair.isolation import PluginFailed, ask_field
-    from lorafair.registry import load_registry
-    from lorafair.scoring import find_remarks, identify_scorer, require_numbers, score_texts, select_settings
+    from lorafair.isolation import PluginFailed
+    from lorafair.scoring import (
+        ask_direction,
+        find_remarks,
+        identify_scorer,
+        require_numbers,
+        score_texts,
+        select_settings,
+    )
 
     names = list(dict.fromkeys(scorers))
     chosen: dict[str, dict[str, Any]] = {}
@@ -64,7 +70,7 @@ def score_results(results: str | Path, scorers: Sequence[str], settings: Mapping
         try:
             chosen[name] = select_settings(name, settings or {})
             identities[name] = identify_scorer(name, chosen[name])
-            directions[name] = ask_field(load_registry().get("scorer", name), "higher_is_better")
+            directions[name] = ask_direction(name)
         except PluginFailed as error:
             failed[name] = str(error)
     if unused := [key for key in settings or {} if chosen and not any(key in given for given in chosen.values())]:

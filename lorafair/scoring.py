@@ -125,6 +125,12 @@ def identify_scorer(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     return said | (identify(**settings) if callable(identify) else {})
 
 
+def ask_direction(name: str) -> bool | None:
+    """Whether more of a scorer is better, as the registry or the scorer itself says; None where neither does."""
+    found: bool | None = ask_field(load_registry().get("scorer", name), "higher_is_better")
+    return found
+
+
 def name_version(name: str) -> str:
     """The distribution that a scorer comes from and its version, e.g. ``lorafair 0.1.0``, for a run's settings."""
     entry = load_registry().get("scorer", name)
