@@ -86,7 +86,7 @@ def build_board(out: Path) -> list[list[Any]]:
 
 def _flatten(row: Row) -> list[list[Any]]:
     names = (row.model, row.task, row.metric, row.kind, row.attribute, row.group)
-    first = [strip_controls(text) if text else None for text in names]
+    first: list[Any] = [strip_controls(text) if text else None for text in names]
     first += [row.estimate, row.low, row.high, row.n, row.clusters]
     last = [row.sample_data, row.verified or "unverified serving, or a base"]
     changes = [
@@ -139,14 +139,23 @@ def _log_trackio(
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
     """A results file and its samples by task, with the requests' arguments as lm-eval's loggers expect them."""
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     stamp = path.stem.removeprefix("results_")
     samples = {}
     for task in found["configs"]:
         file = path.with_name(f"samples_{task}_{stamp}.jsonl")
         lines = file.read_text(encoding="utf-8").split("\n") if file.is_file() else []
         samples[task] = [_restore(json.loads(line)) for line in lines if line.strip()]
+        found["configs"][task]["metric_list"] = _list_metrics(found["configs"][task], samples[task])
     return found, samples
+
+
+def _list_metrics(config: dict[str, Any], samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The metrics that every sample has: a task that computes its own declares none, and the logger looks each up."""
+    listed = [one for one in config.get("metric_list") or () if isinstance(one, dict)]
+    names = dict.fromkeys(name for sample in samples for name in sample.get("metrics", ()) if ":" not in name)
+    wanted = listed or [{"metric": name} for name in names]
+    return [one for one in wanted if all(one.get("metric") in sample for sample in samples)]
 
 
 def _restore(sample: dict[str, Any]) -> dict[str, Any]:

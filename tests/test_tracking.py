@@ -146,9 +146,16 @@ def test_an_evaluation_is_logged(runs, tiny_base, tiny_adapters, tmp_path):
     options = ["--base", str(tiny_base), "--checkpoint", str(tiny_adapters[0]), "--engine", "hf", "--limit", "8"]
     options += ["--task", "lorafair_honest_sample", "--metadata", "k=1", "--out", str(tmp_path / "out")]
     done = CliRunner().invoke(cli, ["eval", *options, "--wandb-args", "project=a", "--trackio-args", "project=a"])
-    assert "lorafair leaderboard" in done.output, done.output
+    assert done.exit_code == 0, done.output
     for tracker in ("wandb", "trackio"):
         assert set(runs[tracker]) == {"base", "tiny-r2"}, done.output
         assert any(TABLE in logged for logged in runs[tracker]["tiny-r2"].logged)
+    (table,) = [
+        one["lorafair_honest_sample_eval_results"]
+        for one in runs["wandb"]["tiny-r2"].logged
+        if "lorafair_honest_sample_eval_results" in one
+    ]
+    assert len(table) == 8
+    assert {"honest_continuation", "toxicity_profanity"} <= set(table.columns)
     traces = [logged for logged in runs["trackio"]["tiny-r2"].logged if "lorafair_honest_sample/sample" in logged]
     assert len(traces) == 8

@@ -62,13 +62,13 @@ def update_metadata(text: str, model: Model, results: list[dict[str, Any]], brea
     Raises:
         LorafairError: front matter that is no YAML mapping of a key a line, or a model-index that is not the Hub's.
     """
-    from huggingface_hub.utils import yaml_dump
+    from huggingface_hub import CardData
 
     found = FRONT.match(text)
     front = found.group(2) if found else ""
     root, data = _read_front(front)
     index = _merge(data.get(KEY), model, results)
-    block = yaml_dump({KEY: index}).replace("\n", breaks) if index else ""
+    block = CardData(**{KEY: index}).to_yaml(line_break=breaks) + breaks if index else ""
     lines = front.splitlines(keepends=True)
     start, end = _find_lines(root, lines) if KEY in data else (len(lines), len(lines))
     new = "".join(lines[:start]) + block + "".join(lines[end:])
@@ -82,7 +82,7 @@ def update_metadata(text: str, model: Model, results: list[dict[str, Any]], brea
     known = {"library_name": "peft"} if model.kind == "adapter" else {}
     if model.base and model.base.count("/") == 1 and shorten(model.base) == model.base:
         known["base_model"] = model.base
-    head = yaml_dump(known).replace("\n", breaks) if known else ""
+    head = CardData(**known).to_yaml(line_break=breaks) + breaks if known else ""
     return f"---{breaks}{head}{block}---{breaks}{text}"
 
 
@@ -94,7 +94,7 @@ def _read_front(front: str) -> tuple[Any, dict[str, Any]]:
         root, data = yaml.compose(front, Loader=yaml.SafeLoader), yaml.safe_load(front)
     except (yaml.YAMLError, ValueError) as error:
         raise LorafairError(f"The card's front matter is not YAML: {error}. Mend it, then run this again.") from error
-    if root is not None and (not isinstance(data, dict) or root.flow_style):
+    if root is not None and (not isinstance(data, dict) or getattr(root, "flow_style", False)):
         raise LorafairError("The card's front matter is no mapping with a key a line. Mend it, then run this again.")
     return root, data or {}
 
@@ -106,7 +106,7 @@ def _merge(index: Any, model: Model, results: list[dict[str, Any]]) -> list[dict
     for entry in entries:
         if not (isinstance(entry, dict) and isinstance(entry.get("results"), list)):
             raise LorafairError("The card's model-index has an entry without `results`. Mend or remove it.")
-    first = dict(entries[0]) if entries else {"name": model.label, "results": []}
+    first: dict[str, Any] = dict(entries[0]) if entries else {"name": model.label, "results": []}
     first["results"] = [one for one in first["results"] if not _is_ours(one)] + results
     return [one for one in (first, *entries[1:]) if one["results"]]
 

@@ -62,8 +62,8 @@ def judge_claim(claim: Claim, delta: float | None, change: Comparison, higher_is
         return "pass", ""
     if change.verdict != "undecided":
         return "undecided", f"the verdict is {change.verdict!r}"
-    least = change.minimum_detectable
-    if least is None or least > margin:
-        seen = "nothing" if least is None else f"no change below {least:.3f}"
+    detectable = change.minimum_detectable
+    if detectable is None or detectable > margin:
+        seen = "nothing" if detectable is None else f"no change below {detectable:.3f}"
         return "undecided", f"this audit could detect {seen}; {margin:g} is asked for"
     return "pass", ""
