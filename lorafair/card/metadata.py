@@ -68,7 +68,8 @@ def update_metadata(text: str, model: Model, results: list[dict[str, Any]], brea
     front = found.group(2) if found else ""
     root, data = _read_front(front)
     index = _merge(data.get(KEY), model, results)
-    block = CardData(**{KEY: index}).to_yaml(line_break=breaks) + breaks if index else ""
+    entry: dict[str, Any] = {KEY: index}
+    block = CardData(**entry).to_yaml(line_break=breaks) + breaks if index else ""
     lines = front.splitlines(keepends=True)
     start, end = _find_lines(root, lines) if KEY in data else (len(lines), len(lines))
     new = "".join(lines[:start]) + block + "".join(lines[end:])
@@ -79,7 +80,7 @@ def update_metadata(text: str, model: Model, results: list[dict[str, Any]], brea
         return found.group(1) + new + found.group(3) + text[found.end() :]
     if not block:
         return text
-    known = {"library_name": "peft"} if model.kind == "adapter" else {}
+    known: dict[str, Any] = {"library_name": "peft"} if model.kind == "adapter" else {}
     if model.base and model.base.count("/") == 1 and shorten(model.base) == model.base:
         known["base_model"] = model.base
     head = CardData(**known).to_yaml(line_break=breaks) + breaks if known else ""
