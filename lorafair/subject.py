@@ -52,7 +52,7 @@ def find_model(subject: Subject, audit: Audit) -> Model | None:
             return model
     place = subject.path.resolve()
     for model in audit.models:
-        if model.kind != "base" and model.hash and "/" in model.hash and Path(model.hash).resolve() == place:
+        if model.kind != "base" and model.hash and Path(model.hash).resolve() == place:
             return model
     return next((m for m in audit.models if m.kind != "base" and m.hash is None and m.label == place.name), None)
 

@@ -30,7 +30,11 @@ def build_results(model: Model, found: Rows) -> list[dict[str, Any]]:
     for row in found.rows:
         if row.model != model.label or row.estimate is None or not math.isfinite(row.estimate):
             continue
-        of = f" ({row.attribute}={row.group})" if row.kind == "group" else f" (max - min over {row.attribute})"
+        of = (
+            f" ({row.attribute}={row.group})"
+            if row.kind == "group"
+            else f" (max - min over {row.attribute}, descriptive)"
+        )
         facts: dict[str, Any] = {"n": row.n, "clusters": row.clusters}
         if row.low is not None and row.high is not None:
             facts["interval_95"] = [round(row.low, 6), round(row.high, 6)]

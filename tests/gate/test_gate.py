@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -150,12 +151,29 @@ def test_missing_results_are_made_where_the_policy_says_how(tiny_base, tiny_adap
     monkeypatch.chdir(tmp_path)
     task = "lorafair_honest_sample"
     rule = f"name: a, metric: {METRIC}, at_most: 1"
-    assert gate(tiny_adapters[0], rule).exit_code == 2
+    adapter = Path(shutil.copytree(tiny_adapters[0], "mine"))
+    assert gate(adapter, rule).exit_code == 2
     head = (
         f"allow_sample_data: true\neval: {{base: {tiny_base}, tasks: [{task}], engine: hf, limit: 16, "
         "metadata: {k: 1}}\n"
     )
-    done = gate(tiny_adapters[0], rule, head=head)
+    done = gate(adapter, rule, head=head)
     assert done.exit_code == 3, done.output  # 16 documents are too few
     assert checks()["a", None]["n"] == 16
-    assert json.loads(Path("gate.json").read_text(encoding="utf-8"))["adapter"]["hash_in_results"] is True
+    first = json.loads(Path("gate.json").read_text(encoding="utf-8"))
+    assert first["adapter"]["hash_in_results"] is True
+    shutil.copy(tiny_adapters[1] / "adapter_model.safetensors", adapter)  # trained again, under the same name
+    shutil.copy(tiny_adapters[1] / "adapter_config.json", adapter)
+    done = gate(adapter, rule, head=head)
+    assert "are about other weights" in done.output
+    again = json.loads(Path("gate.json").read_text(encoding="utf-8"))
+    assert again["adapter"]["hash_in_results"] is True
+    assert again["adapter"]["hash"] != first["adapter"]["hash"]
+
+
+def test_logs_of_plain_lm_eval_are_told_by_their_path_and_pass_only_where_allowed(world):
+    adapter = world(ours=False, model_args="pretrained=tiny,lora_local_path=runs/mine", **TWO)
+    rule = f"name: a, metric: {METRIC}, attribute: identity, claim: non-inferior, delta: 0.3"
+    assert gate(adapter, rule).exit_code == 3
+    assert "do not record the adapter's hash" in checks()["a", "men"]["reason"]
+    assert gate(adapter, rule, head="allow_unverified: true\n").exit_code == 0
