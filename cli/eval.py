@@ -46,6 +46,9 @@ from .plugins_timeout import add_plugin_timeout
     show_default=True,
     help="Folder.",
 )
+@click.option("--wandb-args", default="", metavar="SETTINGS", help="As lm-eval's: arguments of wandb.init; logs there.")
+@click.option("--wandb-config-args", default="", metavar="SETTINGS", help="As lm-eval's: added to the run's config.")
+@click.option("--trackio-args", default="", metavar="SETTINGS", help="As lm-eval's: arguments of trackio.init.")
 @add_plugin_timeout
 def command(
     base: str,
@@ -66,6 +69,9 @@ def command(
     verify: bool,
     trust_remote_code: bool,
     out: Path,
+    wandb_args: str,
+    wandb_config_args: str,
+    trackio_args: str,
 ) -> None:
     """Ask the base and every checkpoint the tasks' questions, and write results and samples as lm-eval does.
 
@@ -77,7 +83,14 @@ def command(
     """
     from lorafair.evaluation import EvaluationPlan, evaluate
     from lorafair.settings import parse_settings
+    from lorafair.tracking import Tracking, track
 
+    tracking = Tracking(
+        parse_settings(wandb_args, "--wandb-args"),
+        parse_settings(wandb_config_args, "--wandb-config-args"),
+        parse_settings(trackio_args, "--trackio-args"),
+    )
+    tracking.check()
     plan = EvaluationPlan(
         base=base,
         checkpoints=checkpoints,
@@ -105,9 +118,11 @@ def command(
     click.echo(f"Compare them: lorafair leaderboard {out}")
     for remark in outcome.remarks:
         click.echo(f"Note: {remark}.", err=True)
+    untracked = track(tracking, outcome.results, out)
     faults = {
         "Left out, and on no leaderboard:": [f"{label}: {why}." for label, why in outcome.failed.items()],
         "Marked as failed on the leaderboard:": [f"{column}: {why}" for column, why in outcome.broken.items()],
+        "Written, but not logged:": [f"{why}." for why in untracked],
     }
     if said := [line for title, found in faults.items() if found for line in (title, *(f"  - {one}" for one in found))]:
         raise click.ClickException("\n".join(said))

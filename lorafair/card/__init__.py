@@ -1,0 +1,1 @@
+"""The fairness section and the metadata of an adapter's model card."""

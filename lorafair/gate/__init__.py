@@ -1,0 +1,1 @@
+"""The gate: a policy, an audit held against it, and what CI systems read of it."""
