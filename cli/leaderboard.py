@@ -21,8 +21,13 @@ import click
 @click.option("--against", default="base", show_default=True, metavar="LABEL", help="The reference of the differences.")
 @click.option("--label", "labels", multiple=True, metavar="FOLDER=NAME", help="Name the model of a folder's results.")
 @click.option(
-    "--metric", "metrics", multiple=True, metavar="NAME", help="Show only this metric; p values stay as they are."
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    help="Show only this metric; one outside the default set is computed as exploratory. p values stay as they are.",
 )
+@click.option("--cross", nargs=2, multiple=True, metavar="A B", help="Add the attribute A×B: combinations of groups.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option("--resamples", type=click.IntRange(min=200), help="B; default 2,000, more for many comparisons.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file instead of printing.")
@@ -33,6 +38,7 @@ def leaderboard(
     against: str,
     labels: tuple[str, ...],
     metrics: tuple[str, ...],
+    cross: tuple[tuple[str, str], ...],
     seed: int,
     resamples: int | None,
     out: Path | None,
@@ -40,9 +46,13 @@ def leaderboard(
     """Compare the models in RESULTS: folders of `lorafair eval`, or of `lm_eval --log_samples`.
 
     A line per model: rates with 95% intervals by clusters, per-group values, the paired difference from the base, and
-    a verdict on level and on fairness.  Writes rows.jsonl into the first folder; needs no model.
+    a verdict on level and on fairness.  Tasks with labels get accuracy, error rates and their differences between
+    groups; `lorafair plugins list --kind metric` shows what else there is.  Writes rows.jsonl into the first folder;
+    needs no model.
     """
     from lorafair.errors import LorafairError
+    from lorafair.intersection import cross_attributes
+    from lorafair.leaderboard.applicable import expand_metrics
     from lorafair.leaderboard.line import build_lines
     from lorafair.leaderboard.render import render_csv, render_json, render_markdown, render_terminal, write_rows
     from lorafair.leaderboard.row import build_rows
@@ -52,8 +62,10 @@ def leaderboard(
     if any(not folder or not name for folder, name in named.items()):
         raise LorafairError("--label takes FOLDER=NAME, for example --label results/run-3=lora-r8.")
     audit = read_audit(results, named)
+    cross_attributes(audit, cross)
     reference = None if against == "base" else against
-    found = build_rows(audit, seed=seed, resamples=resamples, against=reference)
+    found = build_rows(audit, seed=seed, resamples=resamples, against=reference, asked=metrics)
+    metrics = expand_metrics(metrics, found.rows, audit)
     bases = [model.label for model in audit.models if model.kind == "base"]
     lines = build_lines(found.rows, bases=bases, against=reference, sort=sort, metrics=metrics)
     kept = [row for row in found.rows if not metrics or {row.metric, f"{row.task}/{row.metric}"} & set(metrics)]

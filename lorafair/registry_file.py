@@ -26,7 +26,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         *("language", "lexicon", "part", "rate", "separator", "label"),
     ),
     "scorer": ("higher_is_better", "version", "lexicon", "datasets"),
-    "metric": ("row_additive", "higher_is_better"),
+    "metric": ("row_additive", "higher_is_better", "needs", "default"),
     "method": (),
     "trainer": (),
     "probe": (),
@@ -41,6 +41,8 @@ TYPES: dict[str, type] = {
     "datasets": list,
     "higher_is_better": bool,
     "row_additive": bool,
+    "needs": list,
+    "default": bool,
     "sample": bool,
     "version": str,
 }

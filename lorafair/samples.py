@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lorafair.agreement import find_disagreements
+from lorafair.answer import GIVEN, Answers, read_answers, read_pair
 from lorafair.errors import raise_faults
 from lorafair.identity import Model, identify
 from lorafair.scores import read_scores
@@ -19,9 +20,10 @@ from lorafair.scores import read_scores
 class Samples:
     """One model's answers to one task, as columns over its n documents.
 
-    ``keys``: a document's identity (its number and lm-eval's hash of it); ``clusters``: the document's ``cluster`` or,
-    where it has none, itself; ``groups``: ``{attribute: [names]}`` of each; ``values``: metric -> n numbers, NaN where
-    a document was not scored.  ``direction``: metric -> higher_is_better, None where nobody says.
+    ``keys``: a document's identity (its number and lm-eval's hash of it); ``clusters``: a document's ``cluster``, else
+    its ``pair``, else itself; ``groups``: ``{attribute: [names]}`` of each; ``values``: metric -> n numbers, NaN where
+    a document was not scored.  ``direction``: metric -> higher_is_better, None where nobody says.  ``answers``: labels
+    and answers, where the samples tell them.
     """
 
     model: str
@@ -36,6 +38,7 @@ class Samples:
     scorer_gap: dict[str, dict[str, float]]
     sample_data: bool
     notes: list[str]
+    answers: Answers | None = None
 
 
 @dataclass
@@ -45,6 +48,9 @@ class Audit:
     models: list[Model]
     samples: list[Samples]
     folders: list[Path] = field(default_factory=list)
+
+
+_NO_METRIC = {"bypass", *GIVEN}
 
 
 @dataclass(frozen=True)
@@ -170,7 +176,7 @@ def _as_columns(
         seen.add((number, kind))
         first.setdefault(number, sample)
         row = documents.setdefault(number, {})
-        for metric in (m for m in sample["metrics"] if isinstance(m, str) and ":" not in m and m != "bypass"):
+        for metric in (m for m in sample["metrics"] if isinstance(m, str) and ":" not in m and m not in _NO_METRIC):
             value = sample.get(metric)
             if isinstance(value, bool | int | float) or value is None:
                 number_value = math.nan if value is None else float(value)
@@ -190,6 +196,8 @@ def _as_columns(
     metadata = _mapping(_mapping(found.results["configs"].get(task)).get("metadata"))
     direction = _mapping(_mapping(found.results.get("higher_is_better")).get(task))
     version = _mapping(found.results.get("versions")).get(task)
+    answers = read_answers([first[number] for number in documents], metadata, task, str(path), faults)
+    notes += answers.notes if answers else []
     return Samples(
         found.model.label,
         task,
@@ -203,6 +211,7 @@ def _as_columns(
         {str(m): _gaps(each) for m, each in _mapping(metadata.get("scorer_gap")).items()},
         _is_sample(metadata.get("data")),
         notes,
+        answers,
     )
 
 
@@ -212,8 +221,9 @@ def _direction(known: dict[str, Any], metric: str) -> bool | None:
 
 
 def _cluster(sample: dict[str, Any]) -> str:
-    cluster = _mapping(sample.get("doc")).get("cluster")
-    return f"document {sample['doc_id']}" if cluster is None else f"cluster {cluster}"
+    cluster, pair = _mapping(sample.get("doc")).get("cluster"), read_pair(sample)
+    alone = f"document {sample['doc_id']}" if pair is None else f"pair {pair}"
+    return alone if cluster is None else f"cluster {cluster}"
 
 
 def _groups(sample: dict[str, Any], path: Path, faults: list[str]) -> dict[str, list[str]]:

@@ -82,6 +82,10 @@ def _answer(cell: Cell | None, line: Line) -> list[str]:
         return ["not measured"]
     row = cell.overall
     said = [f"{format_number(row.estimate)} {format_interval(row.low, row.high)}"]
+    if row.descriptive:
+        said += [f"Δ {format_number(cell.level.difference, True)}"] if cell.level else []
+        said += [f"labels' own difference {format_number(row.label_gap)}"] if row.label_gap is not None else []
+        return [*said, f"n={row.n}, {row.clusters} clusters", "descriptive"]
     if cell.level is not None:
         one = cell.level
         said.append(f"Δ {format_number(one.difference, True)} {format_interval(one.low, one.high, True)}")
@@ -104,6 +108,12 @@ def _lay_out_groups(task: str, present: list[tuple[Line, Cell]], attribute: str)
     gaps = [next((gap for gap in cell.gaps if gap.attribute == attribute), None) for _, cell in present]
     shown = [[f"{format_number(g.estimate)} {format_interval(g.low, g.high)}"] if g else [] for g in gaps]
     body.append([["max - min", "(descriptive)"], *shown])
+    if len(names) > 2:
+        most = [[format_number(gap.largest_contrast)] if gap else [] for gap in gaps]
+        body.append([["max |group - rest|", "(descriptive)"], *most])
+    if any(gap is not None and gap.label_gap is not None for gap in gaps):
+        labels = [[format_number(gap.label_gap)] if gap else [] for gap in gaps]
+        body.append([["labels: max - min", "(no model)"], *labels])
     scorer = next((gap.scorer_gap for gap in gaps if gap is not None), None)
     if scorer is not None:
         body.append([["scorer's own gap", "(neutral text)"], *[[format_number(scorer)] for _ in present]])

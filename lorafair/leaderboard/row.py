@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from lorafair.identity import Model
 from lorafair.leaderboard.column import arrange, find_references
+from lorafair.leaderboard.descriptive import describe_groups
 from lorafair.records import Comparison, Row
 from lorafair.registry import load_registry, load_target
 from lorafair.samples import Audit, Samples
@@ -33,7 +35,13 @@ class Rows:
 
 
 def build_rows(
-    audit: Audit, *, seed: int = 0, resamples: int | None = None, against: str | None = None, metric: str = "rate"
+    audit: Audit,
+    *,
+    seed: int = 0,
+    resamples: int | None = None,
+    against: str | None = None,
+    metric: str = "rate",
+    asked: Iterable[str] = (),
 ) -> Rows:
     """Measure every model, compare it with its references, and correct over the family of each reference.
 
@@ -43,15 +51,17 @@ def build_rows(
         resamples: B; by default 2,000, more for a large family.
         against: a label to compare with besides the base and full fine-tuning.
         metric: a metric of the registry, applied to each task's per-document values.
+        asked: further metrics of the registry, applied where a task's labels and answers allow: exploratory, no claim.
 
     Raises:
         LorafairError: for an unknown label or metric.
     """
     function = load_target(load_registry().get("metric", metric))
-    columns = arrange(audit)
+    asked = tuple(asked)
+    columns = arrange(audit, asked)
     references = {model.label: find_references(model, audit.models, against) for model in audit.models}
-    asked = sum(len(column.values) * max(1, len(column.groups)) for column in columns)
-    settings = Settings(seed=seed, resamples=scale_resamples(asked, resamples))
+    tests = sum(len(column.values) * max(1, len(column.groups)) for column in columns if column.primary)
+    settings = Settings(seed=seed, resamples=scale_resamples(tests, resamples))
     pairs: dict[str, list[Pair]] = {}
     for column in columns:
         for label in column.values:
@@ -78,6 +88,7 @@ def build_rows(
                 keys = ((column.task, column.metric, model.label, one) for one in references[model.label])
                 mine = [of[key] for key in keys if key in of]
                 rows += _rows(model, column, samples[model.label, column.task], summary, mine, settings)
+    rows += describe_groups(audit, rows, references, settings, asked)
     return Rows(rows, settings, family, [note for one in audit.samples for note in one.notes])
 
 
@@ -139,6 +150,7 @@ def _rows(
                 "notes": notes,
             }
             rows.append(shared.model_copy(update=update))
+        contrasts = summary.contrasts[attribute].values()
         update = {
             "kind": "gap",
             "attribute": attribute,
@@ -146,6 +158,7 @@ def _rows(
             "group_n": dict(summary.group_n[attribute]),
             "omnibus_p": summary.omnibus(attribute, settings),
             "scorer_gap": gap,
+            "largest_contrast": max((abs(c.value) for c in contrasts if c.value is not None), default=None),
             "descriptive": True,
             "comparisons": [],
             "notes": ["max minus min is biased upward by noise: it carries no verdict"],
@@ -221,7 +234,9 @@ def _notes(
         notes.append("one cluster: no interval")
     elif not summary.carries_claim(settings):
         notes.append(f"too few documents for a claim ({settings.min_n} in {settings.min_clusters} clusters)")
-    if column.higher_is_better is None:
+    if not column.primary:
+        notes.append("exploratory: asked for, not in the family of tests, no claim")
+    elif column.higher_is_better is None:
         notes.append("nothing says whether higher is better: no claim")
     for pair in pairs:
         one, other = column.values[label], column.values[pair.reference]

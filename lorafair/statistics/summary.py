@@ -103,6 +103,8 @@ def summarise(sampled: Sampled, table: Table, settings: Settings, *, exact: bool
     found = Summary(overall, int(table.count.sum()), len(np.unique(table.cluster)))
     for attribute, member in table.groups.items():
         names = table.names[attribute]
+        if f"group:{attribute}={names[0]}" not in sampled.keys:
+            continue  # a metric that is about groups itself gives none
         inside = {name: member[:, k] for k, name in enumerate(names)}
         outside = {name: member.any(axis=1) & ~mask for name, mask in inside.items()}
         found.group_n[attribute] = {name: int(table.count[mask].sum()) for name, mask in inside.items()}

@@ -1,0 +1,99 @@
+"""Numbers that describe the spread over groups: estimate, and an interval projected from the groups' levels.
+
+Noise biases the largest difference (and the smallest level) of several groups, so these carry no verdict and no p.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from lorafair.statistics.exact import bound_level
+from lorafair.statistics.grouping import average, name_gap
+from lorafair.statistics.interval import Estimate, Studentised, clip, estimate_family, studentise
+from lorafair.statistics.resample import sample
+from lorafair.statistics.summary import Settings
+from lorafair.statistics.table import Floats, Metric, Table
+
+METHOD = "descriptive, projected from simultaneous intervals of the groups"
+
+
+def describe(metric: Metric, table: Table, settings: Settings) -> dict[str, Estimate]:
+    """The metric's number for each attribute.
+
+    ``metric.parts`` are the metrics whose levels it is made of, ``metric.project`` takes their simultaneous bounds
+    [(low, high), …] to bounds of the number; of several parts (each at ``alpha`` over their number) the largest counts.
+    No interval where a level has no bounds: values outside [0, 1] in a group too small for bootstrap-t.
+
+    Args:
+        metric: by the contract, giving ``gap`` or ``gap:<attribute>``.
+        table: one model's documents with all the columns that the metric needs.
+        settings: B, seed, alpha, and the size from which on a group gets a bootstrap-t interval.
+    """
+    values = metric(table, table.count[None, :])
+    parts: tuple[Metric, ...] = getattr(metric, "parts", ())
+    found = {}
+    for attribute in table.groups:
+        value = float(values[name_gap(table, attribute)][0])
+        if not np.isfinite(value):
+            found[attribute] = Estimate(None)
+            continue
+        share = replace(settings, alpha=settings.alpha / max(1, len(parts)))
+        bounds = [bound_groups(part, table, attribute, share) for part in parts]
+        if not bounds or any(each is None for each in bounds):
+            found[attribute] = Estimate(value, method="descriptive")
+            continue
+        ends = [getattr(metric, "project")(each) for each in bounds]  # noqa: B009
+        low, high = (max(end[k] for end in ends) for k in (0, 1))
+        found[attribute] = Estimate(value, None, low, high, METHOD)
+    return found
+
+
+def bound_groups(metric: Metric, table: Table, attribute: str, settings: Settings) -> list[tuple[float, float]] | None:
+    """Simultaneous bounds of the levels of all groups that have one: bootstrap-t with max-T, exact for small groups.
+
+    Args:
+        metric: the mean of its ``document_value``, or of ``y``.
+        settings: the bounds hold together at ``1 - alpha``.
+
+    Returns:
+        None where a level has no bounds, or there are fewer than two clusters.
+    """
+    value: Callable[[Table], Floats] | None = getattr(metric, "document_value", None)
+    per_document = table.y if value is None else value(table)
+    known = ~np.isnan(per_document)
+    plain = Table(per_document, table.cluster, table.groups, table.names, table.count).take(known)
+    if plain.clusters < 2 or attribute not in plain.groups:
+        return None
+    plain = plain.keep(attribute, plain.names[attribute])
+    sampled = sample(_mean, plain, resamples=settings.resamples, seed=settings.seed)
+    member = plain.groups[attribute]
+    inside = {name: member[:, k] for k, name in enumerate(plain.names[attribute]) if member[:, k].any()}
+    found: dict[str, Studentised] = {}
+    for name, mask in inside.items():
+        one = studentise(sampled, f"group:{attribute}={name}")
+        enough = plain.count[mask].sum() >= settings.min_n
+        enough &= len(np.unique(plain.cluster[mask])) >= settings.min_clusters
+        found[name] = one if enough else replace(one, usable=False)
+    share = bool(plain.y.min() >= 0 and plain.y.max() <= 1)
+    levels = estimate_family(found, clusters=plain.clusters, alpha=settings.alpha)
+    bounds = []
+    for name, level in levels.items():
+        if level.low is None and share:
+            bounds.append(bound_level(plain, inside[name], settings.alpha / len(inside)))
+        elif level.low is None:
+            return None
+        else:
+            cut = clip(level, 0.0, 1.0) if share else level
+            bounds.append((float(cut.low or 0.0), float(cut.high or 0.0)))
+    return bounds
+
+
+def _mean(table: Table, weights: Floats, **settings: Any) -> dict[str, Floats]:
+    return average(table.y, table, weights)
+
+
+_mean.row_additive = True  # type: ignore[attr-defined]
