@@ -64,7 +64,8 @@ def read_answers(
             return None
         found = _read_options_of_all(samples, options, twins, task)
     declared = metadata.get("positive")
-    own = {sample["doc"].get("positive") for sample in samples if isinstance(sample.get("doc"), dict)} - {None}
+    said = [sample["doc"].get("positive") for sample in samples if isinstance(sample.get("doc"), dict)]
+    own = {each for each in said if _is_plain(each)}
     if declared is None and len(own) == 1:
         declared = own.pop()
     if declared is not None:

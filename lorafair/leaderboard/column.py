@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lorafair.errors import LorafairError, did_you_mean
 from lorafair.identity import Model
@@ -55,12 +56,16 @@ def _arrange_metrics(task: str, found: list[Samples], frame: Frame, metrics: lis
                 continue
             whole = None if hasattr(one.function, "document_value") else one.function
             column = Column(task, name, values, higher_is_better=one.higher_is_better, **shape)
-            columns.append(replace(column, function=whole, tables=whole and each, primary=one.primary))
+            mine = {o.model: [frame.place[key] for key in o.keys] for o in found}
+            unscored = {label: int((~find_usable(one, table)[mine[label]]).sum()) for label, table in each.items()}
+            primary = one.primary and one.higher_is_better is not None
+            whole_tables = None if whole is None else each
+            columns.append(replace(column, function=whole, tables=whole_tables, primary=primary, unscored=unscored))
     return columns
 
 
-def value_documents(metric: Asked, table: Table) -> Floats:
-    """(n,) what the metric is the mean of, or for one that is no mean 0 where it can be computed; NaN elsewhere."""
+def find_usable(metric: Asked, table: Table) -> NDArray[np.bool_]:
+    """(n,) documents that have the columns which the metric needs."""
     usable = np.ones(len(table.y), dtype=bool)
     if "y" in metric.needs:
         usable &= ~np.isnan(table.y)
@@ -71,7 +76,12 @@ def value_documents(metric: Asked, table: Table) -> Floats:
             usable &= ~np.isnan(getattr(table, need))
     if "logprob" in metric.needs and table.logprob is not None:
         usable &= ~np.isnan(table.logprob).all(axis=1)
-    values = np.full(len(table.y), np.nan)
+    return usable
+
+
+def value_documents(metric: Asked, table: Table) -> Floats:
+    """(n,) what the metric is the mean of, or for one that is no mean 0 where it can be computed; NaN elsewhere."""
+    usable, values = find_usable(metric, table), np.full(len(table.y), np.nan)
     if usable.any():
         one: Callable[[Table], Floats] | None = getattr(metric.function, "document_value", None)
         values[usable] = one(table.take(usable)) if one else 0.0

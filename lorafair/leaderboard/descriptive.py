@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from lorafair.leaderboard.applicable import Asked, list_tables, select_metrics
-from lorafair.leaderboard.column import value_documents
+from lorafair.leaderboard.column import find_usable
 from lorafair.leaderboard.frame import build_frame, build_tables
 from lorafair.records import Comparison, Row
 from lorafair.samples import Audit
@@ -59,7 +59,7 @@ def _describe(
     settings: Settings,
 ) -> list[Row]:
     rows = []
-    usable = {label: ~np.isnan(value_documents(metric, table)) for label, table in tables.items()}
+    usable = {label: find_usable(metric, table) for label, table in tables.items()}
     for label, table in tables.items():
         if label not in like or not usable[label].any():
             continue
@@ -74,7 +74,7 @@ def _describe(
             member = own.groups[attribute]
             update = {
                 "metric": name,
-                "metric_label": f"{name.replace('_', ' ')} by {attribute}",
+                "metric_label": f"{name} by {attribute}",
                 "higher_is_better": metric.higher_is_better,
                 "kind": "gap",
                 "attribute": attribute,

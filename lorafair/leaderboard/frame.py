@@ -71,11 +71,11 @@ def build_tables(found: Sequence[Samples], frame: Frame) -> dict[str, Table]:
     twins = _code_twins(found, frame)
     label = np.full(len(frame.place), np.nan)
     for one in reversed(found):
-        told = frame.spread(one, _code(one.answers.labels if one.answers else [], classes))
+        told = frame.spread(one, _code(one.answers.labels, one.answers.classes, classes) if one.answers else [])
         label = np.where(np.isnan(told), label, told)
     tables = {}
     for one, given in zip(found, answers, strict=True):
-        answer = frame.spread(one, _code(given.answers, classes))
+        answer = frame.spread(one, _code(given.answers, given.classes, classes))
         logprob = np.full((len(frame.place), wide), np.nan) if likely else None
         if logprob is not None:
             for key, row in zip(one.keys, given.logprobs, strict=True):
@@ -91,7 +91,7 @@ def build_tables(found: Sequence[Samples], frame: Frame) -> dict[str, Table]:
             frame.names,
             answer=np.where(np.isnan(answer), -1, answer).astype(np.intp),
             prob=None if code is None or np.isnan(prob).all() else prob,
-            confidence=None if logprob is None else np.exp(np.nanmax(np.nan_to_num(logprob, nan=-np.inf), axis=1)),
+            confidence=None if logprob is None else _find_top(logprob),
             logprob=logprob,
             twin=twins,
             classes=classes,
@@ -100,10 +100,16 @@ def build_tables(found: Sequence[Samples], frame: Frame) -> dict[str, Table]:
     return tables
 
 
-def _code(names: Sequence[str | None], classes: tuple[str, ...]) -> list[float]:
-    """Names as codes, NaN for None; without classes a name is the number of an option."""
-    codes = {name: float(k) for k, name in enumerate(classes)}
-    return [np.nan if name is None else codes[name] if classes else float(name) for name in names]
+def _code(names: Sequence[str | None], own: tuple[str, ...], classes: tuple[str, ...]) -> list[float]:
+    """Names as codes, NaN for None; without common classes the number of the option among the model's ``own``."""
+    codes = {name: float(k) for k, name in enumerate(classes or own)}
+    return [np.nan if name is None else codes[name] if codes else float(name) for name in names]
+
+
+def _find_top(logprob: Floats) -> Floats:
+    """(N,) probability of the most likely option, NaN where there is none."""
+    top = np.where(np.isnan(logprob), -np.inf, logprob).max(axis=1)
+    return np.where(np.isnan(logprob).all(axis=1), np.nan, np.exp(top))
 
 
 def _code_twins(found: Sequence[Samples], frame: Frame) -> NDArray[np.intp] | None:

@@ -148,6 +148,14 @@ def list_feet(found: Rows, lines: Sequence[Line]) -> list[str]:
         level, contrast = found.family.get(reference, (0, 0))
         feet.append(f"Family against {reference}: Holm over {level} level and {contrast} contrast tests, 5%.")
     feet.append(CLAIM)
+    spreads = dict.fromkeys(
+        cell.overall.metric for line in lines for cell in line.cells.values() if cell.overall.descriptive
+    )
+    if spreads:
+        feet.append(
+            f"Descriptive: {', '.join(spreads)}. Noise biases a spread over groups, so it carries no verdict; "
+            "intervals are projected from simultaneous intervals of the groups."
+        )
     cells = [cell for line in lines for cell in line.cells.values()]
     few = {cell.overall.task: cell.overall.clusters for cell in cells if cell.overall.clusters < FEW_CLUSTERS}
     if few:
@@ -169,7 +177,7 @@ def list_feet(found: Rows, lines: Sequence[Line]) -> list[str]:
         feet.append(
             f"Planted control {one.model}: {format_number(one.planted, True)} for {one.group} in {one.metric}, {told}."
         )
-    rows = [row for cell in cells for row in (cell.overall, *cell.groups)]
+    rows = [row for cell in cells for row in (cell.overall, *cell.groups) if not row.descriptive]
     each = {f"{r.model}, {r.metric}{f', {r.group}' if r.group else ''}: {note}": None for r in rows for note in r.notes}
     mirrored = [note for note in each if MIRRORED in note]
     shown = [*dict.fromkeys(found.notes), *(note for note in each if MIRRORED not in note)]

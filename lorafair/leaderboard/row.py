@@ -228,16 +228,17 @@ def _notes(
     column: Column, label: str, samples: Samples, summary: Summary, pairs: list[Pair], settings: Settings
 ) -> list[str]:
     notes = []
-    if len(samples.keys) > summary.n:
-        notes.append(f"{len(samples.keys) - summary.n} of {len(samples.keys)} documents were not scored")
+    unscored = len(samples.keys) - summary.n if column.unscored is None else column.unscored[label]
+    if unscored:
+        notes.append(f"{unscored} of {len(samples.keys)} documents were not scored")
     if summary.clusters < 2:
         notes.append("one cluster: no interval")
     elif not summary.carries_claim(settings):
         notes.append(f"too few documents for a claim ({settings.min_n} in {settings.min_clusters} clusters)")
-    if not column.primary:
-        notes.append("exploratory: asked for, not in the family of tests, no claim")
-    elif column.higher_is_better is None:
+    if column.higher_is_better is None:
         notes.append("nothing says whether higher is better: no claim")
+    elif not column.primary:
+        notes.append("exploratory: asked for, not in the family of tests, no claim")
     for pair in pairs:
         one, other = column.values[label], column.values[pair.reference]
         either = int((~np.isnan(one) | ~np.isnan(other)).sum())

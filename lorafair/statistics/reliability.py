@@ -84,12 +84,14 @@ def draw_reliability(table: Table, attribute: str | None = None, group: str = ""
         bins: of equal width on [0, 1].
 
     Returns:
-        points in order of confidence; intervals are Clopper-Pearson bounds with n = clusters.
+        points in order of confidence, over documents with label and answer; intervals are Clopper-Pearson bounds with
+        n = clusters.
     """
     assert table.confidence is not None
     inside = np.ones(len(table.y), dtype=bool)
     if attribute is not None:
         inside = table.groups[attribute][:, table.names[attribute].index(group)]
+    inside = inside & ~np.isnan(table.y) & ~np.isnan(table.confidence)
     place, right = bin_evenly(table.confidence, bins), np.asarray(table.answer == table.y, dtype=np.float64)
     points = []
     for k in np.unique(place[inside]):

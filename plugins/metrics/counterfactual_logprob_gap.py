@@ -32,9 +32,11 @@ def counterfactual_logprob_gap(table: Table, weights: Floats, **settings: Any) -
 
 
 def value_document(table: Table) -> Floats:
-    """(n,) mean absolute difference from a document's twins, in nats; NaN without a twin."""
+    """(n,) mean absolute difference from a document's twins, in nats; NaN without a twin or if one is impossible."""
     positive = table.logprob[:, table.positive]  # type: ignore[index]
-    return average_twins(table, lambda one, other: np.abs(positive[one] - positive[other]))
+    with np.errstate(invalid="ignore"):
+        found = average_twins(table, lambda one, other: np.abs(positive[one] - positive[other]))
+    return np.where(np.isfinite(found), found, np.nan)
 
 
 counterfactual_logprob_gap.document_value = value_document  # type: ignore[attr-defined]

@@ -16,9 +16,12 @@ from lorafair.cli.leaderboard import leaderboard
 from lorafair.cli.subgroups import subgroups
 
 from lorafair.errors import LorafairError
+from lorafair.leaderboard.frame import build_frame, build_tables
 from lorafair.leaderboard.row import Rows, build_rows
 from lorafair.records import Row
+from lorafair.registry import build_registry
 from lorafair.samples import read_audit
+from lorafair.statistics.reliability import draw_reliability
 
 STAMP = "2026-11-21T10-00-00.000000"
 N = 240
@@ -259,7 +262,7 @@ def test_answers_that_a_task_reads_from_text_itself(tmp_path: Path) -> None:
 def test_the_command_shows_and_explains(folder: Path, tmp_path: Path) -> None:
     run = CliRunner().invoke
     text = run(leaderboard, [str(folder), "--format", "md", "--resamples", "300"], catch_exceptions=False).output
-    assert "demographic parity difference by race" in text
+    assert "demographic_parity_difference by race" in text
     assert "labels' own difference" in text
     assert "max |group - rest|" not in text  # two groups: the same as max - min
     assert "nobody says which class is positive" in text
@@ -304,3 +307,92 @@ def test_crossed_attributes_and_the_audit_of_subgroups(tmp_path: Path) -> None:
             run(subgroups, [*args, *wrong], catch_exceptions=False)
     with pytest.raises(LorafairError, match="Did you mean 'race'"):
         run(leaderboard, [*args, "--cross", "racce", "sex"], catch_exceptions=False)
+
+
+def test_models_that_disagree_on_options_and_nonsense_in_documents_do_not_stop_the_table(tmp_path: Path) -> None:
+    """One model asked one document only: its options look like classes.  Documents may hold anything."""
+    own = lambda i: (f"x{i}", f"y{i}")  # noqa: E731
+    write_choices(
+        tmp_path, options=own, doc=lambda i: {"positive": ["x"], "pair": {"a": 1}, "twin": None, "label": [2]}
+    )
+    write_choices(
+        tmp_path,
+        "lora",
+        seed=2,
+        options=own,
+        n=1,
+        doc=lambda i: {"positive": ["x"], "pair": {"a": 1}, "twin": None, "label": [2]},
+    )
+    found = rows_of(tmp_path)
+    row = pick(found, "lora", "accuracy")
+    assert (row.n, row.comparisons[0].documents) == (1, 1)
+    assert "tpr" not in {row.metric for row in found.rows}
+
+
+def test_impossible_options_and_unanswered_documents_are_not_scored(tmp_path: Path) -> None:
+    def break_some(i: int, _: int) -> dict[str, Any]:
+        return {"filtered_resps": [["-inf", "False"], ["nan" if i % 2 else "-inf", "False"]]} if i < 20 else {}
+
+    write_choices(tmp_path, extra=break_some, acc=False)
+    row = pick(rows_of(tmp_path, "ece"), "base", "accuracy")
+    assert row.n == N - 20
+    assert any(f"20 of {N} documents were not scored" in note for note in row.notes)
+    tpr = pick(rows_of(tmp_path), "base", "tpr")
+    assert any(f"20 of {N} documents" in note for note in tpr.notes)
+
+
+def test_reliability_curve_equals_scikit_learn(folder: Path) -> None:
+    from sklearn.calibration import calibration_curve
+
+    samples = [one for one in read_audit([folder]).samples if one.model == "lora"]
+    table = build_tables(samples, build_frame(samples))["lora"]
+    for name in (None, "a", "b"):
+        rows = np.ones(N, dtype=bool) if name is None else table.groups["race"][:, table.names["race"].index(name)]
+        points = draw_reliability(table, None if name is None else "race", name or "", bins=8)
+        right = (table.answer == table.y)[rows]
+        accuracy, confidence = calibration_curve(right, table.confidence[rows], n_bins=8)
+        assert [p.accuracy for p in points] == pytest.approx(list(accuracy), abs=1e-12)
+        assert [p.confidence for p in points] == pytest.approx(list(confidence), abs=1e-12)
+        assert sum(p.n for p in points) == rows.sum()
+        assert all(p.low <= p.accuracy <= p.high for p in points)
+
+
+def test_every_format_holds_descriptive_columns(folder: Path) -> None:
+    for form in ("terminal", "csv", "json"):
+        run = CliRunner().invoke(
+            leaderboard, [str(folder), "--format", form, "--resamples", "300"], catch_exceptions=False
+        )
+        assert "equalized_odds_difference" in run.output
+    sort = CliRunner().invoke(leaderboard, [str(folder), "--sort", "equalized_odds_difference"], catch_exceptions=False)
+    assert "Descriptive: worst_group_accuracy, demographic_parity_difference" in " ".join(sort.output.split())
+
+
+def test_a_metric_of_another_distribution_says_itself_what_it_needs(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "acme_metric.py").write_text(
+        "import numpy as np\n"
+        "def mixed(table, weights, **settings):\n"
+        "    assert set(table.score) <= {0.0, 1.0} and set(table.y) == {0.0, 1.0}\n"
+        "    return {'overall': weights @ (table.score * table.y) / weights.sum(axis=1)}\n"
+        "mixed.needs, mixed.higher_is_better = ('y', 'score'), True\n"
+        "def wrong(table, weights, **settings):\n"
+        "    return {}\n"
+        "wrong.needs = ('lable',)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    text = "schema: 1\nmetrics:\n" + "".join(
+        f"  {name}:\n    target: acme_metric:{name}\n    description: x\n" for name in ("mixed", "wrong")
+    )
+    text += "  rate:\n    target: lorafair.plugins.metrics.rate:rate\n    description: x\n    default: true\n"
+    registry = build_registry(text, "acme.yaml", [])
+    for module in ("applicable", "row"):
+        monkeypatch.setattr(f"lorafair.leaderboard.{module}.load_registry", lambda: registry)
+    found = rows_of(folder, "mixed")
+    data = read_back(folder, "lora")
+    both = (data["y_pred"] == data["y_true"]) & (data["y_true"] == 1)
+    row = pick(found, "lora", "mixed:acc")
+    assert row.estimate == pytest.approx(both.mean(), abs=1e-12)
+    assert row.higher_is_better is True
+    assert row.low < row.estimate < row.high
+    assert pick(found, "lora", "acc").estimate == pytest.approx((data["y_pred"] == data["y_true"]).mean())
+    with pytest.raises(LorafairError, match=r"needs the unknown columns 'lable'"):
+        rows_of(folder, "wrong")
