@@ -6,7 +6,19 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-METADATA = ("version", "k", "topk", "dataset", "lexicon", "part", "language", "temperature", "max_gen_toks")
+METADATA = (
+    "version",
+    "k",
+    "topk",
+    "dataset",
+    "lexicon",
+    "part",
+    "language",
+    "temperature",
+    "max_gen_toks",
+    "positive",
+    "classes",
+)
 """Settings of a task's metadata that change what is asked or what a number means."""
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lorafair.errors import LorafairError, did_you_mean
 from lorafair.identity import Model
 from lorafair.leaderboard.applicable import Asked, list_tables, select_metrics
-from lorafair.leaderboard.frame import Frame, build_frame, build_tables
+from lorafair.leaderboard.frame import Frame, build_frame, build_tables, note_positives
 from lorafair.samples import Audit, Samples
 from lorafair.statistics.compare import Column
 from lorafair.statistics.table import Floats, Table
@@ -32,6 +32,7 @@ def arrange(audit: Audit, asked: Iterable[str] = ()) -> list[Column]:
     for task in sorted({one.task for one in audit.samples}):
         found = [one for one in audit.samples if one.task == task]
         frame = build_frame(found)
+        note_positives(task, found)
         shape: dict[str, Any] = {"cluster": frame.cluster, "groups": frame.groups, "names": frame.names}
         labelled = _arrange_metrics(task, found, frame, [one for one in metrics if not one.descriptive])
         accuracy = next((c.values for c in labelled if c.metric == "accuracy"), None)

@@ -100,6 +100,16 @@ def build_tables(found: Sequence[Samples], frame: Frame) -> dict[str, Table]:
     return tables
 
 
+def note_positives(task: str, found: Sequence[Samples]) -> None:
+    """Say in the first model's notes, once, that models have different positive classes: then there are no such rates."""
+    named = {repr(one.answers.positive) for one in found if one.answers is not None}
+    note = (
+        f"{task}: models have different positive classes ({', '.join(sorted(named))}): no true or false positive rates"
+    )
+    if len(named) > 1 and note not in found[0].notes:
+        found[0].notes.append(note)
+
+
 def _code(names: Sequence[str | None], own: tuple[str, ...], classes: tuple[str, ...]) -> list[float]:
     """Names as codes, NaN for None; without common classes the number of the option among the model's ``own``."""
     codes = {name: float(k) for k, name in enumerate(classes or own)}

@@ -396,3 +396,14 @@ def test_a_metric_of_another_distribution_says_itself_what_it_needs(folder: Path
     assert pick(found, "lora", "acc").estimate == pytest.approx((data["y_pred"] == data["y_true"]).mean())
     with pytest.raises(LorafairError, match=r"needs the unknown columns 'lable'"):
         rows_of(folder, "wrong")
+
+
+def test_models_with_different_positive_classes_are_told_apart(tmp_path: Path) -> None:
+    write_choices(tmp_path, metadata={"positive": "no"})
+    write_choices(tmp_path, "lora", seed=2)
+    found = rows_of(tmp_path)
+    assert "tpr" not in {row.metric for row in found.rows}
+    assert any("different positive classes ('no', 'yes')" in note for note in found.notes)
+    write_choices(tmp_path, "lora", seed=2, metadata={"positive": "yes"})
+    with pytest.raises(LorafairError, match="positive"):
+        read_audit([tmp_path])
