@@ -101,11 +101,10 @@ def build_tables(found: Sequence[Samples], frame: Frame) -> dict[str, Table]:
 
 
 def note_positives(task: str, found: Sequence[Samples]) -> None:
-    """Say in the first model's notes, once, that models have different positive classes: then there are no such rates."""
+    """Say in the first model's notes, once, where models have different positive classes: no rates speak of both."""
     named = {repr(one.answers.positive) for one in found if one.answers is not None}
-    note = (
-        f"{task}: models have different positive classes ({', '.join(sorted(named))}): no true or false positive rates"
-    )
+    told = ", ".join(sorted(named))
+    note = f"{task}: models have different positive classes ({told}): no true or false positive rates"
     if len(named) > 1 and note not in found[0].notes:
         found[0].notes.append(note)
 

@@ -13,6 +13,7 @@ from itertools import combinations, product
 import numpy as np
 from numpy.typing import NDArray
 
+from lorafair.statistics.grouping import sum_clusters
 from lorafair.statistics.resample import draw_weights
 from lorafair.statistics.table import Floats, Table
 
@@ -100,9 +101,9 @@ def audit_subgroups(
     if not subgroups:
         return []
     member = np.column_stack([each for _, each in subgroups]).astype(np.float64)
-    weighted = table.y * table.count
-    whole = [_sum(each[:, None], table.cluster, clusters) for each in (weighted, table.count)]
-    inside = [_sum(member * each[:, None], table.cluster, clusters) for each in (weighted, table.count)]
+    ones = np.ones(len(table.y))
+    whole = [sum_clusters(each[:, None], table) for each in (table.y, ones)]
+    inside = [sum_clusters(member * each[:, None], table) for each in (table.y, ones)]
     drawn = np.vstack([np.ones((1, clusters)), draw_weights(clusters, resamples, seed)])
     contrast, error = _contrast(drawn, inside[0], inside[1], whole[0] - inside[0], whole[1] - inside[1])
     theta, se = contrast[0], error[0]
@@ -128,13 +129,6 @@ def audit_subgroups(
         for s, (key, rows) in enumerate(subgroups)
     ]
     return sorted(found, key=lambda one: one.contrast if higher_is_better else -one.contrast)
-
-
-def _sum(values: Floats, cluster: NDArray[np.intp], clusters: int) -> Floats:
-    """(C, S) sums of the columns of (n, S) over clusters."""
-    found = np.zeros((clusters, values.shape[1]))
-    np.add.at(found, cluster, values)
-    return found
 
 
 def _contrast(w: Floats, a: Floats, n: Floats, p: Floats, q: Floats) -> tuple[Floats, Floats]:

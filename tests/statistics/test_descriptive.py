@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lorafair.registry import load_registry, load_target
-from lorafair.statistics.descriptive import describe
+from lorafair.statistics.descriptive import bound_groups, describe
 from lorafair.statistics.grouping import lowest, ratio, spread
 from lorafair.statistics.projection import project_lowest, project_ratio, project_spread
 from lorafair.statistics.summary import Settings
@@ -60,6 +62,25 @@ def test_projected_intervals_hold_the_truth(name: str) -> None:
     assert held >= 37  # 95% or more is promised; 36 or fewer of 40 has 2% chance at exactly 95%
     assert all(one.low <= one.value <= one.high and one.p is None for one in found)
     assert np.mean([one.high - one.low for one in found]) < 0.75
+
+
+def test_widths_are_one_multiple_of_cluster_robust_errors() -> None:
+    table = people(5, n=900)
+    table = replace(
+        table, cluster=np.random.default_rng(0).integers(0, 70, 900), y=(table.y == table.answer).astype(float)
+    )
+    bounds = bound_groups(load_target(load_registry().get("metric", "rate")), table, "race", Settings(resamples=400))
+    assert bounds is not None
+    widths = []
+    for k, (low, high) in enumerate(bounds):
+        rows = table.groups["race"][:, k]
+        fit = sm.OLS(table.y[rows], np.ones(rows.sum())).fit(
+            cov_type="cluster", cov_kwds={"groups": table.cluster[rows], "use_correction": False}
+        )
+        assert (low + high) / 2 == pytest.approx(fit.params[0], abs=1e-12)
+        widths.append((high - low) / 2 / fit.bse[0])
+    assert widths == pytest.approx([widths[0]] * 3, rel=1e-9)
+    assert 2.2 < widths[0] < 3.0  # three groups together: more than 1.96
 
 
 def test_a_group_too_small_for_resampling_widens_the_interval_and_nothing_is_made_up() -> None:
