@@ -5,18 +5,19 @@ Noise biases the largest difference (and the smallest level) of several groups, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from lorafair.statistics.exact import bound_level
 from lorafair.statistics.grouping import Mask, name_gap, sum_clusters
-from lorafair.statistics.interval import DEGENERATE, FLAT, Estimate, Studentised, clip, estimate_family
+from lorafair.statistics.interval import Estimate
 from lorafair.statistics.resample import draw_weights
 from lorafair.statistics.summary import Settings
 from lorafair.statistics.table import Floats, Metric, Table
 
+FLAT, LOST = 0.1, 0.01  # as for bootstrap-t elsewhere: what is no standard error, and how many resamples may have none
 METHOD = "descriptive, projected from simultaneous intervals of the groups"
 
 
@@ -69,33 +70,38 @@ def bound_groups(metric: Metric, table: Table, attribute: str, settings: Setting
         return None
     plain = plain.keep(attribute, plain.names[attribute])
     member = plain.groups[attribute]
-    inside = {name: member[:, k] for k, name in enumerate(plain.names[attribute]) if member[:, k].any()}
-    found = _studentise_means(plain, inside, settings)
-    for name, mask in inside.items():
-        clusters = len(np.unique(plain.cluster[mask]))
-        if plain.count[mask].sum() < settings.min_n or clusters < settings.min_clusters:
-            found[name] = replace(found[name], usable=False)
+    masks = [member[:, k] for k in range(member.shape[1]) if member[:, k].any()]
+    value_of, error, t = _studentise_means(plain, masks, settings)
+    large = [
+        plain.count[mask].sum() >= settings.min_n and len(np.unique(plain.cluster[mask])) >= settings.min_clusters
+        for mask in masks
+    ]
+    usable = np.array(large) & (error > 1e-9) & (np.isinf(t).mean(axis=0) <= LOST)
     share = bool(plain.y.min() >= 0 and plain.y.max() <= 1)
-    levels = estimate_family(found, clusters=plain.clusters, alpha=settings.alpha)
+    if not share and not usable.all():
+        return None
+    level = settings.alpha * usable.mean()  # alpha / g is left for each of the g groups that are bounded exactly
+    top = np.sort(np.abs(t[:, usable]).max(axis=1, initial=0.0))
+    quantile = top[min(len(top), int(np.ceil((1 - level) * (len(top) + 1)))) - 1]
     bounds = []
-    for name, level in levels.items():
-        if level.low is None and share:
-            bounds.append(bound_level(plain, inside[name], settings.alpha / len(inside)))
-        elif level.low is None:
-            return None
+    for k, mask in enumerate(masks):
+        if usable[k]:
+            ends = value_of[k] + np.array([-1.0, 1.0]) * quantile * error[k]
+            low, high = np.clip(ends, 0.0, 1.0) if share else ends
+            bounds.append((float(low), float(high)))
         else:
-            cut = clip(level, 0.0, 1.0) if share else level
-            bounds.append((float(cut.low or 0.0), float(cut.high or 0.0)))
+            bounds.append(bound_level(plain, mask, settings.alpha / len(masks)))
     return bounds
 
 
-def _studentise_means(table: Table, inside: Mapping[str, Mask], settings: Settings) -> dict[str, Studentised]:
-    """Bootstrap-t of each group's mean of ``y``, all groups in one product of matrices.
+def _studentise_means(table: Table, masks: Sequence[Mask], settings: Settings) -> tuple[Floats, Floats, Floats]:
+    """(g,) means of ``y`` over each group, (g,) their standard errors, (B, g) studentised resamples, in one product.
 
     With sums A and N of values and documents over clusters c, ``r = A / N`` and ``u_c = (A_c - r N_c) / N``:
-    ``se^2 = C/(C-1) sum_c u_c^2``; in a resample the same with its weights, its r and its N.
+    ``se^2 = C/(C-1) sum_c u_c^2``; in a resample the same with its weights, its r and its N.  A resample whose standard
+    error is lost, below ``FLAT`` of the sample's, is infinite.
     """
-    member = np.column_stack([mask.astype(np.float64) for mask in inside.values()])
+    member = np.column_stack([mask.astype(np.float64) for mask in masks])
     a, n = sum_clusters(member * table.y[:, None], table), sum_clusters(member, table)
     drawn = draw_weights(table.clusters, settings.resamples, settings.seed)
     w = np.vstack([np.ones((1, table.clusters)), drawn])
@@ -105,9 +111,5 @@ def _studentise_means(table: Table, inside: Mapping[str, Mask], settings: Settin
         variance = (w @ (a * a) - 2 * r * (w @ (a * n)) + r * r * (w @ (n * n))) / size**2
         error = np.sqrt(np.maximum(variance, 0.0) * table.clusters / (table.clusters - 1))
         t = (r[1:] - r[0]) / error[1:]
-    flat = ~(error[1:] > np.maximum(FLAT * error[0], 1e-9))
-    t[flat | ~np.isfinite(t)] = np.inf
-    usable = (error[0] > 1e-9) & (flat.mean(axis=0) <= DEGENERATE)
-    return {
-        name: Studentised(float(r[0, k]), float(error[0, k]), t[:, k], bool(usable[k])) for k, name in enumerate(inside)
-    }
+    t[~(error[1:] > np.maximum(FLAT * error[0], 1e-9)) | ~np.isfinite(t)] = np.inf
+    return r[0], error[0], t
