@@ -21,7 +21,8 @@ from lorafair.statistics.table import Floats, Table
 def arrange(audit: Audit, asked: Iterable[str] = ()) -> list[Column]:
     """One column per (task, per-document value) and one per (task, metric) that the task's labels and answers allow.
 
-    ``acc`` gives way to ``accuracy`` where both say the same of every document.  Descriptive metrics are none of these:
+    ``acc`` gives way to ``accuracy`` where both say the same of every document; a value that the samples call like a
+    metric stands in its place, with a note.  Descriptive metrics are none of these:
     :func:`lorafair.leaderboard.descriptive.describe_groups`.
 
     Args:
@@ -35,15 +36,24 @@ def arrange(audit: Audit, asked: Iterable[str] = ()) -> list[Column]:
         note_positives(task, found)
         shape: dict[str, Any] = {"cluster": frame.cluster, "groups": frame.groups, "names": frame.names}
         labelled = _arrange_metrics(task, found, frame, [one for one in metrics if not one.descriptive])
+        own = {name for one in found for name in one.values}
+        labelled = [one for one in labelled if one.metric not in own]
         accuracy = next((c.values for c in labelled if c.metric == "accuracy"), None)
-        for metric in sorted({metric for one in found for metric in one.values}):
+        for metric in sorted(own):
             values = {o.model: frame.spread(o, o.values[metric]) for o in found if metric in o.values}
             known = any(not np.isnan(each).all() for each in values.values())
             if known and not (metric == "acc" and accuracy is not None and _are_equal(values, accuracy)):
                 direction = next((d for one in found if (d := one.direction.get(metric)) is not None), None)
                 columns.append(Column(task, metric, values, higher_is_better=direction, **shape))
         columns += labelled
+        for name in sorted(own & {one.name for one in metrics}):
+            _note(found, f"{task}: {name} is what its samples say themselves, not the metric of that name")
     return columns
+
+
+def _note(found: list[Samples], note: str) -> None:
+    if note not in found[0].notes:
+        found[0].notes.append(note)
 
 
 def _arrange_metrics(task: str, found: list[Samples], frame: Frame, metrics: list[Asked]) -> list[Column]:

@@ -43,9 +43,10 @@ def describe_groups(
         tables = build_tables(mine, frame)
         like = {row.model: row for row in rows if row.task == task and row.kind == "overall"}
         for metric in metrics:
-            for name, each in list_tables(metric, mine, frame, tables):
+            own = {name for one in mine for name in one.values}  # a value of that name is shown in its place
+            for name, each in list_tables(metric, mine, frame, tables) if metric.name not in own else ():
                 found += _describe(metric, name, each, like, references, settings)
-        for row in (r for r in [*rows, *found] if r.task == task and r.kind == "gap" and r.metric in PARITY):
+        for row in (r for r in [*rows, *found] if r.task == task and r.kind == "gap" and r.metric in PARITY and tables):
             row.label_gap = _measure_labels(tables[row.model], str(row.attribute))
     return found
 

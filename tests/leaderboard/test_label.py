@@ -407,3 +407,13 @@ def test_models_with_different_positive_classes_are_told_apart(tmp_path: Path) -
     write_choices(tmp_path, "lora", seed=2, metadata={"positive": "yes"})
     with pytest.raises(LorafairError, match="positive"):
         read_audit([tmp_path])
+
+
+def test_a_value_called_like_a_metric_stands_in_its_place(tmp_path: Path) -> None:
+    own = {"metrics": ["acc", "tpr", "accuracy"], "tpr": 0.25, "accuracy": 0.5}
+    write_choices(tmp_path, extra=lambda i, code: own)
+    found = rows_of(tmp_path)
+    for name, value in (("tpr", 0.25), ("accuracy", 0.5)):
+        assert [r.estimate for r in found.rows if r.metric == name and r.kind == "overall"] == [value]
+        assert any(f"{name} is what its samples say themselves" in note for note in found.notes)
+    assert {"fpr", "acc", "worst_group_accuracy"} <= {row.metric for row in found.rows}
