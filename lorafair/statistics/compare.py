@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lorafair.statistics.correction import adjust_holm
 from lorafair.statistics.interval import Estimate
 from lorafair.statistics.resample import Sampled, sample
-from lorafair.statistics.summary import Settings, Summary, summarise
+from lorafair.statistics.summary import Settings, Summary, clip_levels, summarise
 from lorafair.statistics.table import Floats, Metric, Table
 from lorafair.statistics.verdict import certain_sign, name_groups
 
@@ -86,9 +86,10 @@ def measure(column: Column, label: str, metric: Metric, settings: Settings) -> S
     table, scored = column.table(label)
     if not len(table.y):
         return None
-    return summarise(
-        _sample(column, label, table, scored, metric, settings), table, settings, exact=column.bounded(metric)
-    )
+    sampled = _sample(column, label, table, scored, metric, settings)
+    found = summarise(sampled, table, settings, exact=column.bounded(metric))
+    bounds: tuple[float, float] | None = getattr(column.function, "bounds", None)
+    return found if bounds is None else clip_levels(found, *bounds)
 
 
 def subtract(column: Column, label: str, reference: str, metric: Metric, settings: Settings) -> Pair | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -136,3 +136,9 @@ def _project(gap: float, levels: list[Estimate], *, signed: bool) -> Estimate:
     widest = max(high - low for i, high in enumerate(highs) for j, low in enumerate(lows) if i != j)
     method = "descriptive, projected from simultaneous intervals of the groups"
     return Estimate(value, None, max(0.0, max(lows) - min(highs)), max(widest, 0.0), method)
+
+
+def clip_levels(found: Summary, low: float, high: float) -> Summary:
+    """The summary of one model with the levels' intervals cut to the range that the metric can take."""
+    levels = {a: {name: clip(one, low, high) for name, one in each.items()} for a, each in found.levels.items()}
+    return replace(found, overall=clip(found.overall, low, high), levels=levels)

@@ -35,3 +35,4 @@ def delta_g(table: Table, weights: Floats, **settings: Any) -> dict[str, Floats]
 
 
 delta_g.row_additive = True  # type: ignore[attr-defined]
+delta_g.bounds = (-1.0, 1.0)  # type: ignore[attr-defined]  # where its intervals end

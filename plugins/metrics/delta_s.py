@@ -31,3 +31,4 @@ def delta_s(table: Table, weights: Floats, **settings: Any) -> dict[str, Floats]
 
 
 delta_s.row_additive = True  # type: ignore[attr-defined]
+delta_s.bounds = (-1.0, 1.0)  # type: ignore[attr-defined]  # where its intervals end

@@ -37,3 +37,4 @@ def ece(table: Table, weights: Floats, *, bins: int = 15, **settings: Any) -> di
 
 
 ece.row_additive = True  # type: ignore[attr-defined]
+ece.bounds = (0.0, 1.0)  # type: ignore[attr-defined]  # where its intervals end

@@ -36,3 +36,6 @@ def ece_sweep(table: Table, weights: Floats, **settings: Any) -> dict[str, Float
         return sum_errors(right - confidence, bin_by_sweep(confidence, right, table.count, rows), rows, weights)
 
     return evaluate(table, measure)
+
+
+ece_sweep.bounds = (0.0, 1.0)  # type: ignore[attr-defined]  # where its intervals end

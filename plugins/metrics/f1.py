@@ -35,3 +35,4 @@ def score_class(table: Table, weights: Floats, rows: Mask, code: int | None) -> 
 
 
 f1.row_additive = True  # type: ignore[attr-defined]
+f1.bounds = (0.0, 1.0)  # type: ignore[attr-defined]  # where its intervals end

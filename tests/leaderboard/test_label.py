@@ -417,3 +417,11 @@ def test_a_value_called_like_a_metric_stands_in_its_place(tmp_path: Path) -> Non
         assert [r.estimate for r in found.rows if r.metric == name and r.kind == "overall"] == [value]
         assert any(f"{name} is what its samples say themselves" in note for note in found.notes)
     assert {"fpr", "acc", "worst_group_accuracy"} <= {row.metric for row in found.rows}
+
+
+def test_intervals_of_whole_metrics_end_where_the_metric_does(tmp_path: Path) -> None:
+    write_choices(tmp_path, n=30, target=lambda code, options: options[code])
+    rows = [r for r in rows_of(tmp_path, "f1", "ece").rows if r.metric in ("f1", "ece") and r.low is not None]
+    assert {r.kind for r in rows} >= {"overall", "group"}
+    assert all(0 <= r.low <= r.estimate <= r.high <= 1 for r in rows)
+    assert any(r.low == 0 or r.high == 1 for r in rows)  # would have gone beyond
