@@ -27,8 +27,9 @@ from .plugins_timeout import add_plugin_timeout
     "metrics",
     multiple=True,
     metavar="NAME",
-    help="Show only this: a column, or a metric of the registry, which is computed of every value; p values stay.",
+    help="Show only this: a column, or a metric of the registry, computed as exploratory; p values stay as they are.",
 )
+@click.option("--cross", nargs=2, multiple=True, metavar="A B", help="Add the attribute A×B: combinations of groups.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option("--resamples", type=click.IntRange(min=200), help="B; default 2,000, more for many comparisons.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file instead of printing.")
@@ -40,6 +41,7 @@ def leaderboard(
     against: str,
     labels: tuple[str, ...],
     metrics: tuple[str, ...],
+    cross: tuple[tuple[str, str], ...],
     seed: int,
     resamples: int | None,
     out: Path | None,
@@ -47,10 +49,13 @@ def leaderboard(
     """Compare the models in RESULTS: folders of `lorafair eval`, or of `lm_eval --log_samples`.
 
     A line per model: rates with 95% intervals by clusters, per-group values, the paired difference from the base, and
-    a verdict on level and on fairness.  Writes rows.jsonl into the first folder; needs no model.
+    a verdict on level and on fairness.  Tasks with labels get accuracy, error rates and their differences between
+    groups; `lorafair plugins list --kind metric` shows what else there is.  Writes rows.jsonl into the first folder;
+    needs no model.
     """
     from lorafair.errors import LorafairError
-    from lorafair.leaderboard.exploratory import DEFAULT, add_metrics, select_names
+    from lorafair.intersection import cross_attributes
+    from lorafair.leaderboard.applicable import expand_metrics
     from lorafair.leaderboard.line import build_lines
     from lorafair.leaderboard.origin import write_provenance
     from lorafair.leaderboard.render import render_csv, render_json, render_markdown, render_terminal, write_rows
@@ -61,11 +66,10 @@ def leaderboard(
     if any(not folder or not name for folder, name in named.items()):
         raise LorafairError("--label takes FOLDER=NAME, for example --label results/run-3=lora-r8.")
     audit = read_audit(results, named)
+    cross_attributes(audit, cross)
     reference = None if against == "base" else against
-    found = build_rows(audit, seed=seed, resamples=resamples, against=reference)
-    found = add_metrics(found, audit, metrics, resamples=resamples, against=reference)
-    computed = [DEFAULT, *(name for name in metrics if select_names([name], found.rows) != [name])]
-    metrics = tuple(select_names(metrics, found.rows))
+    found = build_rows(audit, seed=seed, resamples=resamples, against=reference, asked=metrics)
+    metrics = expand_metrics(metrics, found.rows, audit)
     bases = [model.label for model in audit.models if model.kind == "base"]
     lines = build_lines(found.rows, bases=bases, against=reference, sort=sort, metrics=metrics)
     kept = [row for row in found.rows if not metrics or {row.metric, f"{row.task}/{row.metric}"} & set(metrics)]
@@ -80,7 +84,7 @@ def leaderboard(
         }[form]()
     try:
         write_rows(found.rows, audit.folders[0] / "rows.jsonl")
-        write_provenance(found, audit.folders[0] / "rows.provenance.json", computed)
+        write_provenance(found, audit.folders[0] / "rows.provenance.json")
     except (LorafairError, OSError) as error:
         click.echo(f"Note: {error}", err=True)
     if out is None:

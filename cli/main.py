@@ -21,6 +21,7 @@ COMMANDS = {
     "score": "Score stored samples again, without a model.",
     "probe": "Ask a base and its checkpoints what lm-eval's requests cannot ask.",
     "leaderboard": "Compare what results folders hold: rates, intervals, differences, verdicts.",
+    "subgroups": "Search combinations of groups for the one that is worst off.",
     "tasks": "List the tasks; link them into lm-eval, or take the links away.",
     "plugins": "List what can be named, show one thing of it, check that it works.",
     "models": "List the small models that need no Hub, and pull one.",

@@ -74,7 +74,8 @@ class Comparison(Record):
 class Row(Record):
     """One (model, task, metric, attribute, group). ``kind``: ``overall``, ``group`` or ``gap`` (max minus min).
 
-    A ``gap`` is ``descriptive``: biased upward by noise, it carries no verdict.  None means "not estimable".
+    A ``gap`` is ``descriptive``: biased upward by noise, it carries no verdict.  None means "not estimable".  A
+    descriptive metric (equalized odds difference, worst group, …) has ``gap`` rows only, one per attribute.
     """
 
     model: str
@@ -106,6 +107,12 @@ class Row(Record):
     omnibus_p: float | None = Field(default=None, description="equal rates over the groups of the attribute, gap rows")
     scorer_gap: float | None = Field(
         default=None, description="the scorer's own gap on identity-swapped neutral text, where a scorer is behind it"
+    )
+    label_gap: float | None = Field(
+        default=None, description="the labels' own difference between groups, beside demographic parity"
+    )
+    largest_contrast: float | None = Field(
+        default=None, description="largest |group minus rest|, one versus rest, on gap rows; descriptive like max - min"
     )
     descriptive: bool
     sample_data: bool

@@ -86,6 +86,10 @@ def _answer(cell: Cell | None, line: Line) -> list[str]:
     if row.failed:
         return [FAILED]
     said = [f"{format_number(row.estimate)} {format_interval(row.low, row.high)}"]
+    if row.descriptive:
+        said += [f"Δ {format_number(cell.level.difference, True)}"] if cell.level else []
+        said += [f"labels' own difference {format_number(row.label_gap)}"] if row.label_gap is not None else []
+        return [*said, f"n={row.n}, {row.clusters} clusters", "descriptive"]
     if cell.level is not None:
         one = cell.level
         said.append(f"Δ {format_number(one.difference, True)} {format_interval(one.low, one.high, True)}")
@@ -108,6 +112,12 @@ def _lay_out_groups(task: str, present: list[tuple[Line, Cell]], attribute: str)
     gaps = [next((gap for gap in cell.gaps if gap.attribute == attribute), None) for _, cell in present]
     shown = [[f"{format_number(g.estimate)} {format_interval(g.low, g.high)}"] if g else [] for g in gaps]
     body.append([["max - min", "(descriptive)"], *shown])
+    if len(names) > 2:
+        most = [[format_number(gap.largest_contrast)] if gap else [] for gap in gaps]
+        body.append([["max |group - rest|", "(descriptive)"], *most])
+    if any(gap is not None and gap.label_gap is not None for gap in gaps):
+        labels = [[format_number(gap.label_gap)] if gap else [] for gap in gaps]
+        body.append([["labels: max - min", "(no model)"], *labels])
     scorer = next((gap.scorer_gap for gap in gaps if gap is not None), None)
     if scorer is not None:
         body.append([["scorer's own gap", "(neutral text)"], *[[format_number(scorer)] for _ in present]])
@@ -143,6 +153,14 @@ def list_feet(found: Rows, lines: Sequence[Line]) -> list[str]:
         feet.append(f"Family against {reference}: Holm over {level} level and {contrast} contrast tests, 5%.")
     feet.append(CLAIM)
     feet += list_failures(cell.overall for line in lines for cell in line.cells.values())
+    spreads = dict.fromkeys(
+        cell.overall.metric for line in lines for cell in line.cells.values() if cell.overall.descriptive
+    )
+    if spreads:
+        feet.append(
+            f"Descriptive: {', '.join(spreads)}. Noise biases a spread over groups, so it carries no verdict; "
+            "intervals are projected from simultaneous intervals of the groups."
+        )
     cells = [cell for line in lines for cell in line.cells.values()]
     measured = [cell.overall for cell in cells if not cell.overall.failed]
     few = {row.task: row.clusters for row in measured if row.clusters < FEW_CLUSTERS}
@@ -165,7 +183,7 @@ def list_feet(found: Rows, lines: Sequence[Line]) -> list[str]:
         feet.append(
             f"Planted control {one.model}: {format_number(one.planted, True)} for {one.group} in {one.metric}, {told}."
         )
-    rows = [row for cell in cells for row in (cell.overall, *cell.groups)]
+    rows = [row for cell in cells for row in (cell.overall, *cell.groups) if not row.descriptive]
     each = {f"{r.model}, {r.metric}{f', {r.group}' if r.group else ''}: {note}": None for r in rows for note in r.notes}
     mirrored = [note for note in each if MIRRORED in note]
     shown = [*dict.fromkeys(found.notes), *(note for note in each if MIRRORED not in note)]

@@ -12,7 +12,10 @@ from lorafair.records import Comparison, Row
 
 @dataclass
 class Cell:
-    """One model's answer to one (task, metric): its rows, and its differences from the shown reference."""
+    """One model's answer to one (task, metric): its rows, and its differences from the shown reference.
+
+    A descriptive metric has a cell per attribute, (task, ``metric:attribute``), whose ``overall`` is its gap row.
+    """
 
     overall: Row
     groups: list[Row] = field(default_factory=list)
@@ -98,6 +101,10 @@ def build_lines(
         default = next((c.reference for c in row.comparisons if c.reference in pinned), None)
         reference = against if against in references else default
         line = lines.setdefault(row.model, Line(row, None, {}, row.model in pinned))
+        if row.kind == "gap" and (row.task, row.metric) not in line.cells:  # a descriptive metric: nothing but its gap
+            level = next((c for c in row.comparisons if c.reference == reference), None)
+            line.cells[row.task, f"{row.metric}:{row.attribute}"] = Cell(row, level=level)
+            continue
         if row.kind == "overall":
             cell = line.cells.setdefault((row.task, row.metric), Cell(row))
             cell.level = next((c for c in row.comparisons if c.reference == reference), None)
@@ -114,12 +121,17 @@ def build_lines(
 def _order(line: Line, sort: str | None) -> tuple[object, ...]:
     first, by = line.first, 0.0
     if sort is not None:
-        cell = next((c for (task, metric), c in line.cells.items() if sort in (metric, f"{task}/{metric}")), None)
+        cell = next((c for (task, metric), c in line.cells.items() if sort in _name(metric, task, c)), None)
         value = cell.overall.estimate if cell else None
         sign = -1.0 if cell and cell.overall.higher_is_better else 1.0
         by = float("inf") if value is None else sign * value
     place = (first.planted is not None, first.method == "full", first.method or "", first.rank or 0)
     return (not line.is_base, by, *place, line.model)
+
+
+def _name(metric: str, task: str, cell: Cell) -> set[str]:
+    plain = cell.overall.metric
+    return {metric, plain, f"{task}/{metric}", f"{task}/{plain}"}
 
 
 def check_controls(lines: Iterable[Line]) -> list[Control]:

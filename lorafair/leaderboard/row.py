@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
-
 from lorafair.identity import Model
-from lorafair.leaderboard.column import arrange, find_references
-from lorafair.leaderboard.failure import add_failures, try_metric
+from lorafair.leaderboard.applicable import find_computed, select_metrics
+from lorafair.leaderboard.column import arrange, find_references, label_metric
+from lorafair.leaderboard.descriptive import describe_groups
+from lorafair.leaderboard.failure import add_failures, try_columns
+from lorafair.leaderboard.note import list_notes
+from lorafair.leaderboard.tried import open_metric
 from lorafair.records import Comparison, Row
 from lorafair.samples import Audit, Samples
 from lorafair.statistics.compare import Column, Pair, claim, measure, subtract
@@ -24,7 +27,7 @@ class Rows:
     """The rows of one audit and how they were made, for the lines under a table.
 
     ``family``: reference -> (number of level tests, number of contrast tests) that Holm corrected over; ``failed``:
-    why the metric gave no number, a sentence each.
+    why metrics gave no number, a sentence each; ``metrics``: those of the registry that rows were computed by.
     """
 
     rows: list[Row]
@@ -32,10 +35,17 @@ class Rows:
     family: dict[str, tuple[int, int]]
     notes: list[str]
     failed: list[str] = field(default_factory=list)
+    metrics: list[str] = field(default_factory=list)
 
 
 def build_rows(
-    audit: Audit, *, seed: int = 0, resamples: int | None = None, against: str | None = None, metric: str = "rate"
+    audit: Audit,
+    *,
+    seed: int = 0,
+    resamples: int | None = None,
+    against: str | None = None,
+    metric: str = "rate",
+    asked: Iterable[str] = (),
 ) -> Rows:
     """Measure every model, compare it with its references, and correct over the family of each reference.
 
@@ -47,14 +57,16 @@ def build_rows(
         resamples: B; by default 2,000, more for a large family.
         against: a label to compare with besides the base and full fine-tuning.
         metric: a metric of the registry, applied to each task's per-document values.
+        asked: further metrics of the registry, applied where a task's labels and answers allow: exploratory, no claim.
 
     Raises:
         LorafairError: for an unknown label or metric.
     """
-    function, columns, failed = try_metric(metric, arrange(audit))
+    function, metrics = open_metric(metric), select_metrics(asked)
+    columns, failed = try_columns(function, arrange(audit, metrics))
     references = {model.label: find_references(model, audit.models, against) for model in audit.models}
-    asked = sum(len(column.values) * max(1, len(column.groups)) for column in columns)
-    settings = Settings(seed=seed, resamples=scale_resamples(asked, resamples))
+    tests = sum(len(column.values) * max(1, len(column.groups)) for column in columns if column.primary)
+    settings = Settings(seed=seed, resamples=scale_resamples(tests, resamples))
     pairs: dict[str, list[Pair]] = {}
     for column in columns:
         for label in column.values:
@@ -81,9 +93,11 @@ def build_rows(
                 keys = ((column.task, column.metric, model.label, one) for one in references[model.label])
                 mine = [of[key] for key in keys if key in of]
                 rows += _rows(model, column, samples[model.label, column.task], summary, mine, settings)
-    rows, failed, remarks = add_failures(rows, audit, columns, function, failed)
+    rows += describe_groups(audit, rows, references, settings, metrics)
+    rows, why, remarks = add_failures(rows, audit, columns, function, failed, metrics)
+    computed = [metric, *find_computed((one.name for one in metrics), rows, audit)]
     notes = [note for one in audit.samples for note in one.notes]
-    return Rows(rows, settings, family, notes + remarks, list(dict.fromkeys(failed.values())))
+    return Rows(rows, settings, family, notes + remarks, why, computed)
 
 
 def _rows(
@@ -101,7 +115,7 @@ def _rows(
         task=column.task,
         task_version=samples.version,
         metric=column.metric,
-        metric_label=samples.labels.get(column.metric, column.metric),
+        metric_label=label_metric(samples, column.metric),
         higher_is_better=column.higher_is_better,
         kind="overall",
         attribute=None,
@@ -113,7 +127,7 @@ def _rows(
         descriptive=False,
         sample_data=samples.sample_data,
         comparisons=[_compare_levels(pair, None, "", settings) for pair in pairs],
-        notes=_notes(column, model.label, samples, summary, pairs, settings),
+        notes=list_notes(column, model.label, samples, summary, pairs, settings),
     )
     rows = [shared]
     for attribute, levels in summary.levels.items():
@@ -144,6 +158,7 @@ def _rows(
                 "notes": notes,
             }
             rows.append(shared.model_copy(update=update))
+        contrasts = summary.contrasts[attribute].values()
         update = {
             "kind": "gap",
             "attribute": attribute,
@@ -151,6 +166,7 @@ def _rows(
             "group_n": dict(summary.group_n[attribute]),
             "omnibus_p": summary.omnibus(attribute, settings),
             "scorer_gap": gap,
+            "largest_contrast": max((abs(c.value) for c in contrasts if c.value is not None), default=None),
             "descriptive": True,
             "comparisons": [],
             "notes": ["max minus min is biased upward by noise: it carries no verdict"],
@@ -214,23 +230,3 @@ def _compare_contrasts(
         notes.append(f"change from {pair.reference} follows from that of {named}")
     n, clusters = sum(pair.summary.group_n[attribute].values()), pair.summary.clusters
     return _comparison(pair, "contrast", found, n, clusters, p=found.p_max, p_adjusted=adjusted, verdict=word), notes
-
-
-def _notes(
-    column: Column, label: str, samples: Samples, summary: Summary, pairs: list[Pair], settings: Settings
-) -> list[str]:
-    notes = []
-    if len(samples.keys) > summary.n:
-        notes.append(f"{len(samples.keys) - summary.n} of {len(samples.keys)} documents were not scored")
-    if summary.clusters < 2:
-        notes.append("one cluster: no interval")
-    elif not summary.carries_claim(settings):
-        notes.append(f"too few documents for a claim ({settings.min_n} in {settings.min_clusters} clusters)")
-    if column.higher_is_better is None:
-        notes.append("nothing says whether higher is better: no claim")
-    for pair in pairs:
-        one, other = column.values[label], column.values[pair.reference]
-        either = int((~np.isnan(one) | ~np.isnan(other)).sum())
-        if either > pair.summary.n:
-            notes.append(f"compared with {pair.reference} over the {pair.summary.n} of {either} documents both have")
-    return notes

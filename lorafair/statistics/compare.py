@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lorafair.statistics.correction import adjust_holm
 from lorafair.statistics.interval import Estimate
 from lorafair.statistics.resample import Sampled, sample
-from lorafair.statistics.summary import Settings, Summary, summarise
+from lorafair.statistics.summary import Settings, Summary, clip_levels, summarise
 from lorafair.statistics.table import Floats, Metric, Table
 from lorafair.statistics.verdict import certain_sign, name_groups
 
@@ -21,6 +21,10 @@ class Column:
     """A metric's values: ``values[label]`` (n,) over the union of all models' documents, NaN where not scored.
 
     ``cluster`` (n,) integer codes, ``groups`` and ``names`` as in :class:`Table`; ``minus`` is a pair's difference.
+    ``function``: the metric, where it is not the mean of the values that is asked for; ``tables``: a model's label ->
+    what such a metric reads, all columns over the same n documents.  ``primary``: in the family of tests; the others
+    are exploratory and carry no claim.  ``unscored``: a model's documents that the metric should be about and is not,
+    where not all documents without a value are (a true positive rate is about positive labels).
     """
 
     task: str
@@ -31,19 +35,34 @@ class Column:
     names: Mapping[str, tuple[str, ...]]
     higher_is_better: bool | None
     cache: dict[tuple[str, bytes], Sampled] = field(default_factory=dict)
+    function: Metric | None = None
+    tables: Mapping[str, Table] | None = None
+    primary: bool = True
+    unscored: Mapping[str, int] | None = None
 
     def table(self, label: str, minus: str | None = None) -> tuple[Table, NDArray[np.bool_]]:
         """A model's (or a pair's difference's) scored documents, with clusters numbered from 0, and which they are."""
         y = self.values[label] if minus is None else self.values[label] - self.values[minus]
         scored = ~np.isnan(y)
+        if self.tables is not None:
+            return self.tables[label].take(scored), scored
         _, codes = np.unique(self.cluster[scored], return_inverse=True)
         groups = {a: g[scored] for a, g in self.groups.items() if g[scored].any()}
         return Table(y[scored], codes, groups, {a: self.names[a] for a in groups}), scored
 
+    def narrow(self, label: str, like: Table, scored: NDArray[np.bool_]) -> Table:
+        """A model's own columns for the documents ``scored``, with the groups of ``like``, a table of the same ones."""
+        if self.tables is None:
+            return replace(like, y=self.values[label][scored])
+        return replace(self.tables[label].take(scored), groups=like.groups, names=like.names)
+
     def bounded(self, metric: Metric) -> bool:
         """Whether exact bounds apply: the metric is the mean of values that all lie in [0, 1]."""
+        metric = self.function or metric
+        if self.tables is not None or not getattr(metric, "mean_of_y", False):
+            return False
         known = np.concatenate([v[~np.isnan(v)] for v in self.values.values()])
-        return bool(getattr(metric, "mean_of_y", False) and len(known) and known.min() >= 0 and known.max() <= 1)
+        return bool(len(known) and known.min() >= 0 and known.max() <= 1)
 
 
 @dataclass(frozen=True)
@@ -68,9 +87,10 @@ def measure(column: Column, label: str, metric: Metric, settings: Settings) -> S
     table, scored = column.table(label)
     if not len(table.y):
         return None
-    return summarise(
-        _sample(column, label, table, scored, metric, settings), table, settings, exact=column.bounded(metric)
-    )
+    sampled = _sample(column, label, table, scored, metric, settings)
+    found = summarise(sampled, table, settings, exact=column.bounded(metric))
+    bounds: tuple[float, float] | None = getattr(column.function, "bounds", None)
+    return found if bounds is None else clip_levels(found, *bounds)
 
 
 def subtract(column: Column, label: str, reference: str, metric: Metric, settings: Settings) -> Pair | None:
@@ -79,8 +99,7 @@ def subtract(column: Column, label: str, reference: str, metric: Metric, setting
     if not len(table.y):
         return None
     sampled = [
-        _sample(column, one, replace(table, y=column.values[one][scored]), scored, metric, settings)
-        for one in (label, reference)
+        _sample(column, one, column.narrow(one, table, scored), scored, metric, settings) for one in (label, reference)
     ]
     found = summarise(sampled[0].minus(sampled[1]), table, settings, exact=column.bounded(metric), signed=True)
     return Pair(column, label, reference, found)
@@ -91,6 +110,7 @@ def _sample(
 ) -> Sampled:
     key = (label, scored.tobytes())
     if key not in column.cache:
+        metric = column.function or metric
         column.cache[key] = sample(metric, table, resamples=settings.resamples, seed=settings.seed)
     return column.cache[key]
 
@@ -100,18 +120,18 @@ def claim(pairs: list[Pair], metric: Metric, settings: Settings) -> list[Pair]:
 
     The level family is checkpoints x tasks x metrics; the contrast family checkpoints x tasks x metrics x attributes,
     each represented by its omnibus p (max-T over the groups).  Holm over each; a group's adjusted p is at least its
-    attribute's.  Cells that carry no claim are not in the family.
+    attribute's.  Cells that carry no claim, and exploratory columns, are not in the family.
     """
     levels = {
         i: pair.summary.overall.p
         for i, pair in enumerate(pairs)
-        if pair.summary.overall.p is not None and pair.summary.carries_claim(settings)
+        if pair.column.primary and pair.summary.overall.p is not None and pair.summary.carries_claim(settings)
     }
     tests = {
         (i, attribute): whole
         for i, pair in enumerate(pairs)
         for attribute in pair.summary.contrasts
-        if (whole := pair.summary.omnibus(attribute, settings)) is not None
+        if pair.column.primary and (whole := pair.summary.omnibus(attribute, settings)) is not None
     }
     level_p = adjust_holm(levels)
     contrast_p = adjust_holm(tests)
@@ -141,7 +161,12 @@ def _name(pair: Pair, attribute: str, certain: dict[str, int], metric: Metric, s
         table, scored = column.table(pair.label, pair.reference)
         few = table.keep(attribute, names)
         sampled = [
-            sample(metric, replace(few, y=column.values[one][scored]), resamples=settings.resamples, seed=settings.seed)
+            sample(
+                column.function or metric,
+                column.narrow(one, few, scored),
+                resamples=settings.resamples,
+                seed=settings.seed,
+            )
             for one in (pair.label, pair.reference)
         ]
         found = summarise(sampled[0].minus(sampled[1]), few, settings, exact=column.bounded(metric), signed=True)

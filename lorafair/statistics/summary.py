@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -103,6 +103,8 @@ def summarise(sampled: Sampled, table: Table, settings: Settings, *, exact: bool
     found = Summary(overall, int(table.count.sum()), len(np.unique(table.cluster)))
     for attribute, member in table.groups.items():
         names = table.names[attribute]
+        if f"group:{attribute}={names[0]}" not in sampled.keys:
+            continue  # a metric that is about groups itself gives none
         inside = {name: member[:, k] for k, name in enumerate(names)}
         outside = {name: member.any(axis=1) & ~mask for name, mask in inside.items()}
         found.group_n[attribute] = {name: int(table.count[mask].sum()) for name, mask in inside.items()}
@@ -134,3 +136,9 @@ def _project(gap: float, levels: list[Estimate], *, signed: bool) -> Estimate:
     widest = max(high - low for i, high in enumerate(highs) for j, low in enumerate(lows) if i != j)
     method = "descriptive, projected from simultaneous intervals of the groups"
     return Estimate(value, None, max(0.0, max(lows) - min(highs)), max(widest, 0.0), method)
+
+
+def clip_levels(found: Summary, low: float, high: float) -> Summary:
+    """The summary of one model with the levels' intervals cut to the range that the metric can take."""
+    levels = {a: {name: clip(one, low, high) for name, one in each.items()} for a, each in found.levels.items()}
+    return replace(found, overall=clip(found.overall, low, high), levels=levels)
