@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lorafair.statistics.correction import adjust_holm
+from lorafair.statistics.correction import adjust
 from lorafair.statistics.interval import Estimate
+from lorafair.statistics.log_odds import join_scales
+from lorafair.statistics.margin import read_margin
+from lorafair.statistics.mcnemar import compare_answers
 from lorafair.statistics.resample import Sampled, sample
 from lorafair.statistics.summary import Settings, Summary, summarise
 from lorafair.statistics.table import Floats, Metric, Table
@@ -50,7 +53,9 @@ class Column:
 class Pair:
     """A paired difference ``label - reference`` over common documents, and what may be claimed from it.
 
-    ``p_level`` and ``p_contrast`` are adjusted over the family; ``named`` attribute -> group -> sign.
+    ``p_level`` and ``p_contrast`` are adjusted over the family; ``named`` attribute -> group -> sign.  ``within`` holds
+    the adjusted (p of "worse by the margin or more", p of "differs by it or more") of the level, key ``None``, and of
+    the contrasts, keys (attribute, group).
     """
 
     column: Column
@@ -61,6 +66,12 @@ class Pair:
     p_contrast: dict[str, dict[str, float]] = field(default_factory=dict)
     certain: dict[str, dict[str, int]] = field(default_factory=dict)
     named: dict[str, dict[str, int]] = field(default_factory=dict)
+    within: dict[tuple[str, str] | None, tuple[float, float]] = field(default_factory=dict)
+
+    def joined(self, attribute: str) -> dict[str, Estimate]:
+        """The attribute's contrasts with the p values that a verdict needs: of a change on both scales."""
+        scales = self.summary.log_odds.get(attribute, {})
+        return {name: join_scales(one, scales.get(name)) for name, one in self.summary.contrasts[attribute].items()}
 
 
 def measure(column: Column, label: str, metric: Metric, settings: Settings) -> Summary | None:
@@ -82,8 +93,17 @@ def subtract(column: Column, label: str, reference: str, metric: Metric, setting
         _sample(column, one, replace(table, y=column.values[one][scored]), scored, metric, settings)
         for one in (label, reference)
     ]
-    found = summarise(sampled[0].minus(sampled[1]), table, settings, exact=column.bounded(metric), signed=True)
+    found = _summarise_pair(sampled[0], sampled[1], table, settings, column.bounded(metric))
+    if getattr(metric, "mean_of_y", False):
+        exact = compare_answers(table, *(column.values[one][scored] for one in (label, reference)))
+        if exact is not None:
+            how = f"{found.overall.method}, p by exact McNemar ({exact.gained} up, {exact.lost} down)"
+            found = replace(found, overall=replace(found.overall, p=exact.p, method=how))
     return Pair(column, label, reference, found)
+
+
+def _summarise_pair(one: Sampled, other: Sampled, table: Table, settings: Settings, exact: bool) -> Summary:
+    return summarise(one.minus(other), table, settings, exact=exact, signed=True, pair=(one, other))
 
 
 def _sample(
@@ -95,43 +115,70 @@ def _sample(
     return column.cache[key]
 
 
-def claim(pairs: list[Pair], metric: Metric, settings: Settings) -> list[Pair]:
+def claim(
+    pairs: list[Pair], metric: Metric, settings: Settings, primary: Callable[[Column], bool] = lambda column: True
+) -> list[Pair]:
     """Correct over the family of one reference and decide which groups a verdict names.
 
     The level family is checkpoints x tasks x metrics; the contrast family checkpoints x tasks x metrics x attributes,
-    each represented by its omnibus p (max-T over the groups).  Holm over each; a group's adjusted p is at least its
-    attribute's.  Cells that carry no claim are not in the family.
+    each represented by its omnibus p (max-T over the groups, on both scales).  Holm (or Benjamini-Hochberg) over each;
+    a group's adjusted p is at least its attribute's.  Cells that carry no claim are not in the family, nor are those of
+    metrics that are not ``primary``: they are exploratory.  Questions with a margin have families of their own.
     """
+    judged = [(i, pair) for i, pair in enumerate(pairs) if primary(pair.column)]
     levels = {
         i: pair.summary.overall.p
-        for i, pair in enumerate(pairs)
+        for i, pair in judged
         if pair.summary.overall.p is not None and pair.summary.carries_claim(settings)
     }
-    tests = {
-        (i, attribute): whole
-        for i, pair in enumerate(pairs)
-        for attribute in pair.summary.contrasts
-        if (whole := pair.summary.omnibus(attribute, settings)) is not None
+    both = {(i, a): pair.joined(a) for i, pair in judged for a in pair.summary.contrasts}
+    tests: dict[tuple[int, str], dict[str, float]] = {
+        (i, a): {
+            name: one.p_max
+            for name, one in found.items()
+            if one.p_max is not None and pairs[i].summary.carries_claim(settings, a, name)
+        }
+        for (i, a), found in both.items()
     }
-    level_p = adjust_holm(levels)
-    contrast_p = adjust_holm(tests)
+    level_p = adjust(levels, settings.correction)
+    contrast_p = adjust({key: min(p.values()) for key, p in tests.items() if p}, settings.correction)
+    within = _adjust_margins([(i, pairs[i], (None,)) for i in levels], settings)
+    keys = {i: [(a, name) for (j, a), p in tests.items() if j == i for name in p] for i, _ in judged}
+    within |= _adjust_margins([(i, pairs[i], tuple(names)) for i, names in keys.items()], settings)
     done = []
     for i, pair in enumerate(pairs):
-        adjusted = replace(pair, p_level=level_p[i][0] if i in level_p else None, p_contrast={}, certain={}, named={})
-        for attribute, contrasts in pair.summary.contrasts.items():
+        margins = {key: p for (j, key), p in within.items() if j == i}
+        level = level_p[i][0] if i in level_p else None
+        adjusted = replace(pair, p_level=level, p_contrast={}, certain={}, named={}, within=margins)
+        for attribute in pair.summary.contrasts:
             if (i, attribute) not in contrast_p:
                 continue
-            holm, multiplier = contrast_p[i, attribute]
-            p_group: dict[str, float] = {
-                name: max(holm, min(1.0, multiplier * one.p_max))
-                for name, one in contrasts.items()
-                if one.p_max is not None and pair.summary.carries_claim(settings, attribute, name)
-            }
+            whole, multiplier = contrast_p[i, attribute]
+            contrasts = both[i, attribute]
+            p_group = {name: max(whole, min(1.0, multiplier * p)) for name, p in tests[i, attribute].items()}
             certain = {name: certain_sign(contrasts[name], value, settings.alpha) for name, value in p_group.items()}
             adjusted.p_contrast[attribute], adjusted.certain[attribute] = p_group, certain
             adjusted.named[attribute] = _name(pair, attribute, certain, metric, settings)
         done.append(adjusted)
     return done
+
+
+_Key = tuple[str, str] | None
+
+
+def _adjust_margins(
+    cells: list[tuple[int, Pair, tuple[_Key, ...]]], settings: Settings
+) -> dict[tuple[int, _Key], tuple[float, float]]:
+    """Adjusted p values of the two questions with a margin, each over its own family."""
+    raw: list[dict[tuple[int, _Key], float]] = [{}, {}]
+    for i, pair, keys in cells:
+        for key in keys:
+            one = pair.summary.overall if key is None else pair.summary.contrasts[key[0]][key[1]]
+            for family, p in zip(raw, read_margin(one, pair.column.higher_is_better), strict=True):
+                if p is not None:
+                    family[i, key] = p
+    worse, apart = (adjust(family, settings.correction) for family in raw)
+    return {key: (worse[key][0], apart[key][0]) for key in worse}
 
 
 def _name(pair: Pair, attribute: str, certain: dict[str, int], metric: Metric, settings: Settings) -> dict[str, int]:
@@ -144,13 +191,13 @@ def _name(pair: Pair, attribute: str, certain: dict[str, int], metric: Metric, s
             sample(metric, replace(few, y=column.values[one][scored]), resamples=settings.resamples, seed=settings.seed)
             for one in (pair.label, pair.reference)
         ]
-        found = summarise(sampled[0].minus(sampled[1]), few, settings, exact=column.bounded(metric), signed=True)
-        return found.contrasts[attribute]
+        found = _summarise_pair(sampled[0], sampled[1], few, settings, column.bounded(metric))
+        return replace(pair, summary=found).joined(attribute)
 
     summary = pair.summary
     return name_groups(
         certain,
-        summary.contrasts[attribute],
+        pair.joined(attribute),
         summary.levels[attribute],
         again,
         higher_is_better=column.higher_is_better,
