@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from lorafair.registry import load_registry, load_target
-from lorafair.statistics.compare import Column, claim, measure, subtract
+from lorafair.statistics.compare import claim, measure, subtract
 from lorafair.statistics.interval import Estimate, estimate_family, estimate_one
 from lorafair.statistics.resample import sample
 from lorafair.statistics.simulation import Truth, draw_audit
@@ -51,7 +51,8 @@ def cover(job: tuple[Truth, int, int]) -> list[bool | None]:
     settings = Settings(seed=seed, resamples=resamples)
     column = draw_audit(truth, seed)
     alone, pair = measure(column, "base", rate, settings), subtract(column, "model", "base", rate, settings)
-    assert alone is not None and pair is not None
+    assert alone is not None
+    assert pair is not None
     base, model = (np.array(truth.rates[name]) for name in ("base", "model"))
     sizes = np.array(truth.sizes)
     names = column.names["group"]

@@ -55,7 +55,8 @@ class Pair:
 
     ``p_level`` and ``p_contrast`` are adjusted over the family; ``named`` attribute -> group -> sign.  ``within`` holds
     the adjusted (p of "worse by the margin or more", p of "differs by it or more") of the level, key ``None``, and of
-    the contrasts, keys (attribute, group).
+    the contrasts, keys (attribute, group).  ``seeds``: the checkpoints behind a claim about a method; ``label`` is then
+    the method's, and ``versus`` what each seed is compared with.
     """
 
     column: Column
@@ -67,6 +68,8 @@ class Pair:
     certain: dict[str, dict[str, int]] = field(default_factory=dict)
     named: dict[str, dict[str, int]] = field(default_factory=dict)
     within: dict[tuple[str, str] | None, tuple[float, float]] = field(default_factory=dict)
+    seeds: tuple[str, ...] = ()
+    versus: tuple[str, ...] = ()
 
     def joined(self, attribute: str) -> dict[str, Estimate]:
         """The attribute's contrasts with the p values that a verdict needs: of a change on both scales."""
@@ -80,7 +83,7 @@ def measure(column: Column, label: str, metric: Metric, settings: Settings) -> S
     if not len(table.y):
         return None
     return summarise(
-        _sample(column, label, table, scored, metric, settings), table, settings, exact=column.bounded(metric)
+        sample_model(column, label, table, scored, metric, settings), table, settings, exact=column.bounded(metric)
     )
 
 
@@ -90,7 +93,7 @@ def subtract(column: Column, label: str, reference: str, metric: Metric, setting
     if not len(table.y):
         return None
     sampled = [
-        _sample(column, one, replace(table, y=column.values[one][scored]), scored, metric, settings)
+        sample_model(column, one, replace(table, y=column.values[one][scored]), scored, metric, settings)
         for one in (label, reference)
     ]
     found = _summarise_pair(sampled[0], sampled[1], table, settings, column.bounded(metric))
@@ -106,10 +109,17 @@ def _summarise_pair(one: Sampled, other: Sampled, table: Table, settings: Settin
     return summarise(one.minus(other), table, settings, exact=exact, signed=True, pair=(one, other))
 
 
-def _sample(
-    column: Column, label: str, table: Table, scored: NDArray[np.bool_], metric: Metric, settings: Settings
+def sample_model(
+    column: Column,
+    label: str,
+    table: Table,
+    scored: NDArray[np.bool_],
+    metric: Metric,
+    settings: Settings,
+    keep: tuple[str, tuple[str, ...]] | None = None,
 ) -> Sampled:
-    key = (label, scored.tobytes())
+    """The metric of one model under all the weights, computed once for the same documents and groups (``keep``)."""
+    key = (label, scored.tobytes() + repr(keep).encode() * (keep is not None))
     if key not in column.cache:
         column.cache[key] = sample(metric, table, resamples=settings.resamples, seed=settings.seed)
     return column.cache[key]
@@ -185,6 +195,12 @@ def _name(pair: Pair, attribute: str, certain: dict[str, int], metric: Metric, s
     column = pair.column
 
     def again(names: tuple[str, ...]) -> dict[str, Estimate]:
+        if pair.seeds:
+            from lorafair.statistics.method import measure_method
+
+            keep = (attribute, names)
+            method = measure_method(column, pair.label, pair.seeds, pair.versus, metric, settings, keep)
+            return {} if method is None else method.joined(attribute)
         table, scored = column.table(pair.label, pair.reference)
         few = table.keep(attribute, names)
         sampled = [

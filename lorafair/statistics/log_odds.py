@@ -52,13 +52,14 @@ def join_scales(difference: Estimate, log_odds: Estimate | None) -> Estimate:
     """A contrast's estimate whose ``p_max`` asks for the change on both scales (an intersection-union test).
 
     "No change of fairness" is true when the contrast stayed the same on either scale; rejecting it when both tests
-    reject, in the same direction, has at most the level of each (Berger 1982).  Where the log-odds have no test the
-    risk difference decides alone.
+    reject, in the same direction, has at most the level of each (Berger 1982).  The risk difference is tested on two
+    sides and gives the direction, so that the log-odds are tested on one: half their two-sided p.  Where the log-odds
+    have no test the risk difference decides alone.
     """
     if log_odds is None or log_odds.p_max is None or difference.p_max is None:
         return difference
     same = (log_odds.value or 0.0) * (difference.value or 0.0) > 0
-    return replace(difference, p_max=max(difference.p_max, log_odds.p_max) if same else 1.0)
+    return replace(difference, p_max=max(difference.p_max, log_odds.p_max / 2) if same else 1.0)
 
 
 def _transform(rate: Floats, n: Floats) -> tuple[Floats, Floats]:

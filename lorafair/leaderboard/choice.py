@@ -1,0 +1,75 @@
+"""What was fixed before the run: primary metrics, the correction over their family, the margin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lorafair.errors import LorafairError, did_you_mean, raise_faults
+from lorafair.statistics.compare import Column
+from lorafair.statistics.correction import CORRECTIONS
+from lorafair.statistics.summary import Settings
+
+
+@dataclass(frozen=True)
+class Choice:
+    """``primary``: names of metrics, ``metric`` or ``task/metric``, that carry verdicts; empty: all of them.
+
+    ``correction``: holm (the chance of any false verdict) or bh (the share of false verdicts).  ``margin``: delta of
+    non-inferiority and equivalence, in the metrics' unit.
+    """
+
+    primary: tuple[str, ...] = ()
+    correction: str = "holm"
+    margin: float | None = None
+
+    def is_primary(self, column: Column) -> bool:
+        """Whether a column is in the family; filters of a table never change it."""
+        return not self.primary or bool({column.metric, f"{column.task}/{column.metric}"} & set(self.primary))
+
+    def check(self, columns: Iterable[Column]) -> None:
+        """Hold the choice against what there is.
+
+        Raises:
+            LorafairError: with every fault: an unknown primary metric or correction, a margin that is not positive.
+        """
+        known = {name for column in columns for name in (column.metric, f"{column.task}/{column.metric}")}
+        faults = [
+            f"primary metric {name!r}: no result has it.{did_you_mean(name, known)}"
+            for name in self.primary
+            if name not in known
+        ]
+        if self.correction not in CORRECTIONS:
+            faults.append(f"correction {self.correction!r}: give {' or '.join(CORRECTIONS)}.")
+        if self.margin is not None and not 0 < self.margin < float("inf"):
+            faults.append(f"margin {self.margin:g}: give a positive number in the metric's unit, for example 0.02.")
+        raise_faults("The family of claims cannot be fixed", faults)
+
+    def count(self, columns: Iterable[Column]) -> int:
+        """Tests that the number of resamples has to serve: with a margin one for every group."""
+        total = 0
+        for column in columns:
+            groups = sum(len(names) for names in column.names.values()) if self.margin else len(column.groups)
+            total += len(column.values) * max(1, groups)
+        return total
+
+    def settings(self, seed: int, resamples: int) -> Settings:
+        """Settings of the statistics with this choice."""
+        return Settings(seed=seed, resamples=resamples, correction=self.correction, margin=self.margin)
+
+    def describe(self, columns: Iterable[Column]) -> list[str]:
+        """A note that names the metrics that are shown without being in the family."""
+        other = list(dict.fromkeys(f"{c.task}/{c.metric}" for c in columns if not self.is_primary(c)))
+        return [f"exploratory, no claim: {', '.join(other)}"] if other else []
+
+
+def read_choice(primary: Iterable[str], correction: str, margin: float | None) -> Choice:
+    """A choice from the command line or a recipe.
+
+    Raises:
+        LorafairError: for an empty name of a metric.
+    """
+    names = tuple(dict.fromkeys(primary))
+    if any(not name.strip() for name in names):
+        raise LorafairError("--primary needs the name of a metric, for example --primary acc.")
+    return Choice(names, correction, margin)
