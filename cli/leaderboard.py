@@ -23,6 +23,12 @@ import click
 @click.option(
     "--metric", "metrics", multiple=True, metavar="NAME", help="Show only this metric; p values stay as they are."
 )
+@click.option("--primary", multiple=True, metavar="NAME", help="A metric that carries verdicts, fixed before the run.")
+@click.option("--correction", type=click.Choice(["holm", "bh"]), default="holm", show_default=True, help="bh: FDR.")
+@click.option("--margin", type=float, metavar="DELTA", help="Ask for 'equivalent' and 'not worse' to within DELTA.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="A recipe; `leaderboard:` fixes primary, correction and margin."
+)
 @click.option("--seed", default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option("--resamples", type=click.IntRange(min=200), help="B; default 2,000, more for many comparisons.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file instead of printing.")
@@ -33,6 +39,10 @@ def leaderboard(
     against: str,
     labels: tuple[str, ...],
     metrics: tuple[str, ...],
+    primary: tuple[str, ...],
+    correction: str,
+    margin: float | None,
+    config: Path | None,
     seed: int,
     resamples: int | None,
     out: Path | None,
@@ -43,6 +53,7 @@ def leaderboard(
     a verdict on level and on fairness.  Writes rows.jsonl into the first folder; needs no model.
     """
     from lorafair.errors import LorafairError
+    from lorafair.leaderboard.choice import read_choice
     from lorafair.leaderboard.line import build_lines
     from lorafair.leaderboard.render import render_csv, render_json, render_markdown, render_terminal, write_rows
     from lorafair.leaderboard.row import build_rows
@@ -53,7 +64,8 @@ def leaderboard(
         raise LorafairError("--label takes FOLDER=NAME, for example --label results/run-3=lora-r8.")
     audit = read_audit(results, named)
     reference = None if against == "base" else against
-    found = build_rows(audit, seed=seed, resamples=resamples, against=reference)
+    choice = read_choice(primary, correction, margin, config)
+    found = build_rows(audit, seed=seed, resamples=resamples, against=reference, choice=choice)
     bases = [model.label for model in audit.models if model.kind == "base"]
     lines = build_lines(found.rows, bases=bases, against=reference, sort=sort, metrics=metrics)
     kept = [row for row in found.rows if not metrics or {row.metric, f"{row.task}/{row.metric}"} & set(metrics)]

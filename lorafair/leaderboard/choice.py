@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from lorafair.errors import LorafairError, did_you_mean, raise_faults
+from lorafair.errors import did_you_mean, raise_faults
 from lorafair.statistics.compare import Column
 from lorafair.statistics.correction import CORRECTIONS
 from lorafair.statistics.summary import Settings
@@ -63,13 +65,54 @@ class Choice:
         return [f"exploratory, no claim: {', '.join(other)}"] if other else []
 
 
-def read_choice(primary: Iterable[str], correction: str, margin: float | None) -> Choice:
-    """A choice from the command line or a recipe.
+def read_choice(primary: Iterable[str], correction: str, margin: float | None, recipe: Path | None = None) -> Choice:
+    """A choice from the command line, or from the section ``leaderboard:`` of a recipe, which it has to agree with.
+
+    The recipe fixes the family before the run, so the command line may add what the recipe leaves open and change
+    nothing that it holds.
 
     Raises:
-        LorafairError: for an empty name of a metric.
+        LorafairError: as :func:`lorafair.recipe.read_recipe`, or for an option that the recipe holds otherwise.
     """
-    names = tuple(dict.fromkeys(primary))
-    if any(not name.strip() for name in names):
-        raise LorafairError("--primary needs the name of a metric, for example --primary acc.")
-    return Choice(names, correction, margin)
+    given: dict[str, Any] = {
+        key: value
+        for key, value in (
+            ("primary", tuple(dict.fromkeys(primary))),
+            ("correction", correction if correction != "holm" else None),
+            ("margin", margin),
+        )
+        if value or value == 0
+    }
+    if recipe is None:
+        return Choice(**given)
+    from lorafair.recipe import read_recipe
+
+    fixed = read_recipe(recipe, "leaderboard", {"primary": _names, "correction": _word, "margin": _number})
+    raise_faults(
+        f"The recipe {recipe} fixed the family of claims before the run",
+        (
+            f"--{key} differs from its `{key}: {fixed[key]}`: leave the option out, or mend the recipe."
+            for key in given.keys() & fixed.keys()
+            if given[key] != fixed[key]
+        ),
+    )
+    return Choice(**(given | fixed))
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name.strip() for name in names):
+        raise ValueError(f"give names of metrics as a list, not {value!r}")
+    return tuple(dict.fromkeys(names))
+
+
+def _word(value: Any) -> str:
+    if value not in CORRECTIONS:
+        raise ValueError(f"give {' or '.join(CORRECTIONS)}, not {value!r}")
+    return str(value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise ValueError(f"give a positive number in the metric's unit, not {value!r}")
+    return float(value)

@@ -48,7 +48,7 @@ def adjust_bh(p: Mapping[Key, float]) -> dict[Key, tuple[float, float]]:
     result: dict[Key, tuple[float, float]] = {}
     smallest, multiplier = 1.0, 1.0
     for rank, (key, value) in reversed(list(enumerate(sorted(p.items(), key=lambda item: item[1]), start=1))):
-        if value * len(p) / rank < smallest:
+        if value * len(p) / rank <= smallest:
             smallest, multiplier = value * len(p) / rank, len(p) / rank
         result[key] = (smallest, multiplier)
     return result
