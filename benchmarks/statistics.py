@@ -1,9 +1,10 @@
-"""How often intervals cover the truth and verdicts are wrong, on simulated audits whose truth is known.
+"""How often intervals cover the truth and verdicts are wrong or right, on simulated audits whose truth is known.
 
-Prints two Markdown tables.  Coverage of 95% intervals: pointwise ones of the rate, of the first group's (which has
-the extra 0.1, and 40 documents where groups are uneven), of the difference between two groups and of the paired difference between two models; simultaneous ones (all groups at once) of contrasts; the
-projected one of max minus min; the double-corrected between-group variance.  Verdicts: how often a null gets "worse" or
-"better", on the level and on fairness, and how often a planted difference is found whose size `power` promised to find.
+Prints three Markdown tables.  Coverage of 95% intervals: pointwise ones of the rate, of the first group's (which has
+the extra 0.1, and 40 documents where groups are uneven), of the difference between two groups and of the paired
+difference between two models; simultaneous ones (all groups at once) of contrasts; the projected one of max minus min;
+the double-corrected between-group variance.  Nulls: how often "worse" or "better" is said where there is nothing to
+find, on the level and on fairness.  Planted: how often a difference is found that `power` promised with 0.8.
 
     python benchmarks/statistics.py --runs 1000 --json FILE
 """
@@ -24,6 +25,7 @@ import numpy as np
 from lorafair.registry import load_registry, load_target
 from lorafair.statistics.compare import claim, measure, subtract
 from lorafair.statistics.interval import Estimate, estimate_family, estimate_one
+from lorafair.statistics.power import Question, find_clusters, state_effects
 from lorafair.statistics.resample import sample
 from lorafair.statistics.simulation import Truth, draw_audit
 from lorafair.statistics.studentised import studentise
@@ -108,6 +110,20 @@ def judge(job: tuple[Truth, int, int]) -> list[bool | None]:
     return [level != 0, any(done.named["group"].values())]
 
 
+def list_planted() -> Iterator[tuple[str, Truth]]:
+    """Differences with as many clusters (of four documents) as `power` asks for a power of 0.8."""
+    for groups, difference in ((1, 0.05), (1, 0.1), (4, 0.2), (4, 0.3)):
+        stated = state_effects(0.2, difference, documents=4, groups=groups)
+        clusters = find_clusters(Question(*stated, tests=groups), 0.8) or 0
+        after = [0.2 + difference, *[0.2 if groups > 1 else 0.2 + difference] * 3]
+        rates = {"base": [0.2] * 4, "model": after}
+        where = "all groups" if groups == 1 else "one of four groups"
+        yield (
+            f"{difference:+g} for {where}, {clusters} clusters",
+            Truth(clusters, (clusters,) * 4, rates, cluster_sd=0, document_sd=0),
+        )
+
+
 def run(
     title: str,
     cases: Iterator[tuple[str, Truth]],
@@ -142,6 +158,7 @@ def main() -> int:
         found["coverage"] = run("coverage of 95% intervals", list_truths(), COLUMNS, cover, settings)
     if settings.only != "coverage":
         found["nulls"] = run("verdicts on nulls", list_nulls(), ("level", "fairness"), judge, settings)
+        found["planted"] = run("planted, found", list_planted(), ("level", "fairness"), judge, settings)
     spread = (0.95 * 0.05 / settings.runs) ** 0.5
     print(f"\n{settings.runs} runs a line (standard error {spread:.4f} at .95), {time.monotonic() - start:.0f} s")
     if settings.json:
