@@ -114,7 +114,7 @@ def list_planted() -> Iterator[tuple[str, Truth]]:
     """Differences with as many clusters (of four documents) as `power` asks for a power of 0.8."""
     for groups, difference in ((1, 0.05), (1, 0.1), (4, 0.2), (4, 0.3)):
         stated = state_effects(0.2, difference, documents=4, groups=groups)
-        clusters = find_clusters(Question(*stated, tests=groups), 0.8) or 0
+        clusters = find_clusters(Question(*stated, groups=groups), 0.8) or 0
         after = [0.2 + difference, *[0.2 if groups > 1 else 0.2 + difference] * 3]
         rates = {"base": [0.2] * 4, "model": after}
         where = "all groups" if groups == 1 else "one of four groups"

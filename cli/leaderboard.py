@@ -26,6 +26,8 @@ import click
 @click.option("--primary", multiple=True, metavar="NAME", help="A metric that carries verdicts, fixed before the run.")
 @click.option("--correction", type=click.Choice(["holm", "bh"]), default="holm", show_default=True, help="bh: FDR.")
 @click.option("--margin", type=float, metavar="DELTA", help="Ask for 'equivalent' and 'not worse' to within DELTA.")
+@click.option("--permute", is_flag=True, help="p values by permutation of whole clusters, not by the bootstrap.")
+@click.option("--shares", type=click.Path(path_type=Path), help="JSON: groups' counts in the training data.")
 @click.option(
     "--config", type=click.Path(path_type=Path), help="A recipe; `leaderboard:` fixes primary, correction and margin."
 )
@@ -42,6 +44,8 @@ def leaderboard(
     primary: tuple[str, ...],
     correction: str,
     margin: float | None,
+    permute: bool,
+    shares: Path | None,
     config: Path | None,
     seed: int,
     resamples: int | None,
@@ -64,7 +68,7 @@ def leaderboard(
         raise LorafairError("--label takes FOLDER=NAME, for example --label results/run-3=lora-r8.")
     audit = read_audit(results, named)
     reference = None if against == "base" else against
-    choice = read_choice(primary, correction, margin, config)
+    choice = read_choice(primary, correction, margin, config, permute, shares)
     found = build_rows(audit, seed=seed, resamples=resamples, against=reference, choice=choice)
     bases = [model.label for model in audit.models if model.kind == "base"]
     lines = build_lines(found.rows, bases=bases, against=reference, sort=sort, metrics=metrics)

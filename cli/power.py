@@ -73,10 +73,10 @@ def command(
 
     def ask(size: float) -> Question:
         if found is not None:
-            return Question(*found.ask(size), alpha, tests * found.groups)
+            return Question(*found.ask(size), alpha, tests, found.groups)
         assert rate is not None
         stated = state_effects(rate, size, documents=documents, groups=groups, correlation=correlation, icc=icc)
-        return Question(*stated, alpha, tests * groups)
+        return Question(*stated, alpha, tests, groups)
 
     start = found.rate if found is not None else rate or 0.0
     per_cluster = found.documents / found.clusters if found is not None else documents
@@ -104,7 +104,8 @@ def _tell_question(found: Pilot | None, rate: float, difference: float, power: f
     whose = "of one group against the rest" if question.log_odds is not None else "of the level"
     click.echo(
         f"A change {whose} from {rate:.3f} to {rate + difference:.3f}, found with power {power:g} at "
-        f"{question.alpha:g} over {question.tests} tests:"
+        f"{question.alpha:g} over {question.tests} tests"
+        + (f" of {question.groups} groups:" if question.groups > 1 else ":")
     )
     if found is not None:
         click.echo(

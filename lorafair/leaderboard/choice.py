@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lorafair.errors import did_you_mean, raise_faults
+from lorafair.errors import LorafairError, did_you_mean, raise_faults
 from lorafair.statistics.compare import Column
 from lorafair.statistics.correction import CORRECTIONS
+from lorafair.statistics.group_size import read_shares
 from lorafair.statistics.summary import Settings
 
 
@@ -18,12 +19,15 @@ class Choice:
     """``primary``: names of metrics, ``metric`` or ``task/metric``, that carry verdicts; empty: all of them.
 
     ``correction``: holm (the chance of any false verdict) or bh (the share of false verdicts).  ``margin``: delta of
-    non-inferiority and equivalence, in the metrics' unit.
+    non-inferiority and equivalence, in the metrics' unit.  ``permute``: p values by permutation.  ``shares``: attribute
+    -> group -> count or share in the training data, for how the levels go with it.
     """
 
     primary: tuple[str, ...] = ()
     correction: str = "holm"
     margin: float | None = None
+    permute: bool = False
+    shares: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def is_primary(self, column: Column) -> bool:
         """Whether a column is in the family; filters of a table never change it."""
@@ -57,7 +61,14 @@ class Choice:
 
     def settings(self, seed: int, resamples: int) -> Settings:
         """Settings of the statistics with this choice."""
-        return Settings(seed=seed, resamples=resamples, correction=self.correction, margin=self.margin)
+        return Settings(
+            seed=seed,
+            resamples=resamples,
+            correction=self.correction,
+            margin=self.margin,
+            permute=self.permute,
+            shares=self.shares,
+        )
 
     def describe(self, columns: Iterable[Column]) -> list[str]:
         """A note that names the metrics that are shown without being in the family."""
@@ -65,7 +76,14 @@ class Choice:
         return [f"exploratory, no claim: {', '.join(other)}"] if other else []
 
 
-def read_choice(primary: Iterable[str], correction: str, margin: float | None, recipe: Path | None = None) -> Choice:
+def read_choice(
+    primary: Iterable[str],
+    correction: str,
+    margin: float | None,
+    recipe: Path | None = None,
+    permute: bool = False,
+    shares: Path | None = None,
+) -> Choice:
     """A choice from the command line, or from the section ``leaderboard:`` of a recipe, which it has to agree with.
 
     The recipe fixes the family before the run, so the command line may add what the recipe leaves open and change
@@ -80,6 +98,8 @@ def read_choice(primary: Iterable[str], correction: str, margin: float | None, r
             ("primary", tuple(dict.fromkeys(primary))),
             ("correction", correction if correction != "holm" else None),
             ("margin", margin),
+            ("permute", permute or None),
+            ("shares", _read(shares) if shares else None),
         )
         if value or value == 0
     }
@@ -87,7 +107,9 @@ def read_choice(primary: Iterable[str], correction: str, margin: float | None, r
         return Choice(**given)
     from lorafair.recipe import read_recipe
 
-    fixed = read_recipe(recipe, "leaderboard", {"primary": _names, "correction": _word, "margin": _number})
+    fixed = read_recipe(
+        recipe, "leaderboard", {"primary": _names, "correction": _word, "margin": _number, "permute": bool}
+    )
     raise_faults(
         f"The recipe {recipe} fixed the family of claims before the run",
         (
@@ -97,6 +119,13 @@ def read_choice(primary: Iterable[str], correction: str, margin: float | None, r
         ),
     )
     return Choice(**(given | fixed))
+
+
+def _read(path: Path) -> dict[str, dict[str, float]]:
+    try:
+        return read_shares(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise LorafairError(f"--shares {path} cannot be read ({error}).") from error
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -149,6 +149,8 @@ def list_feet(found: Rows, lines: Sequence[Line]) -> list[str]:
             "Fairness: change of each group against the rest of its attribute, max-T over groups, certain "
             "only if it is certain as a difference and in log-odds."
         )
+    if settings.permute:
+        feet.append("p values of paired differences: studentised permutation of whole clusters.")
     if settings.margin is not None:
         feet.append(f"Equivalent, not worse: to within {settings.margin:g}, by one-sided tests at 5%, {how} over each.")
     for reference in references:

@@ -174,6 +174,19 @@ def _interval(found: Estimate) -> dict[str, Any]:
     return {"estimate": found.value, "low": found.low, "high": found.high, "method_interval": found.method}
 
 
+def _relate(summary: Summary, attribute: str) -> list[str]:
+    """What is said of the groups' levels against their shares of the training data, where those were given."""
+    found = summary.slopes.get(attribute)
+    if found is None:
+        return []
+    if found.value is None or found.low is None or found.high is None:
+        return [f"{attribute}: the shares of the training data of at least three groups are needed for a slope"]
+    return [
+        f"{attribute}: {found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}] for each doubling of a group's share "
+        "of the training data"
+    ]
+
+
 def _between(summary: Summary, attribute: str) -> dict[str, Any]:
     found = summary.between.get(attribute, Estimate(None))
     return {"between_variance": found.value, "between_low": found.low, "between_high": found.high}
@@ -191,6 +204,7 @@ def _notes(
         notes.append(f"too few documents for a claim ({settings.min_n} in {settings.min_clusters} clusters)")
     if column.higher_is_better is None:
         notes.append("nothing says whether higher is better: no claim")
+    notes += [note for attribute in summary.slopes for note in _relate(summary, attribute)]
     for pair in pairs:
         one, other = column.values[label], column.values[pair.reference]
         either = int((~np.isnan(one) | ~np.isnan(other)).sum())

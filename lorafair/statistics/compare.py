@@ -2,79 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable
+from dataclasses import replace
 
 from lorafair.statistics.correction import adjust
+from lorafair.statistics.group_size import relate_to_share
 from lorafair.statistics.interval import Estimate
-from lorafair.statistics.log_odds import join_scales
+from lorafair.statistics.log_odds import confirm
 from lorafair.statistics.margin import read_margin
 from lorafair.statistics.mcnemar import compare_answers
+from lorafair.statistics.pair import Column, Pair, sample_model
 from lorafair.statistics.resample import Sampled, sample
 from lorafair.statistics.summary import Settings, Summary, summarise
-from lorafair.statistics.table import Floats, Metric, Table
+from lorafair.statistics.table import Metric, Table
 from lorafair.statistics.verdict import certain_sign, name_groups
 
-
-@dataclass(frozen=True)
-class Column:
-    """A metric's values: ``values[label]`` (n,) over the union of all models' documents, NaN where not scored.
-
-    ``cluster`` (n,) integer codes, ``groups`` and ``names`` as in :class:`Table`; ``minus`` is a pair's difference.
-    """
-
-    task: str
-    metric: str
-    values: Mapping[str, Floats]
-    cluster: NDArray[np.intp]
-    groups: Mapping[str, NDArray[np.bool_]]
-    names: Mapping[str, tuple[str, ...]]
-    higher_is_better: bool | None
-    cache: dict[tuple[str, bytes], Sampled] = field(default_factory=dict)
-
-    def table(self, label: str, minus: str | None = None) -> tuple[Table, NDArray[np.bool_]]:
-        """A model's (or a pair's difference's) scored documents, with clusters numbered from 0, and which they are."""
-        y = self.values[label] if minus is None else self.values[label] - self.values[minus]
-        scored = ~np.isnan(y)
-        _, codes = np.unique(self.cluster[scored], return_inverse=True)
-        groups = {a: g[scored] for a, g in self.groups.items() if g[scored].any()}
-        return Table(y[scored], codes, groups, {a: self.names[a] for a in groups}), scored
-
-    def bounded(self, metric: Metric) -> bool:
-        """Whether exact bounds apply: the metric is the mean of values that all lie in [0, 1]."""
-        known = np.concatenate([v[~np.isnan(v)] for v in self.values.values()])
-        return bool(getattr(metric, "mean_of_y", False) and len(known) and known.min() >= 0 and known.max() <= 1)
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A paired difference ``label - reference`` over common documents, and what may be claimed from it.
-
-    ``p_level`` and ``p_contrast`` are adjusted over the family; ``named`` attribute -> group -> sign.  ``within`` holds
-    the adjusted (p of "worse by the margin or more", p of "differs by it or more") of the level, key ``None``, and of
-    the contrasts, keys (attribute, group).  ``seeds``: the checkpoints behind a claim about a method; ``label`` is then
-    the method's, and ``versus`` what each seed is compared with.
-    """
-
-    column: Column
-    label: str
-    reference: str
-    summary: Summary
-    p_level: float | None = None
-    p_contrast: dict[str, dict[str, float]] = field(default_factory=dict)
-    certain: dict[str, dict[str, int]] = field(default_factory=dict)
-    named: dict[str, dict[str, int]] = field(default_factory=dict)
-    within: dict[tuple[str, str] | None, tuple[float, float]] = field(default_factory=dict)
-    seeds: tuple[str, ...] = ()
-    versus: tuple[str, ...] = ()
-
-    def joined(self, attribute: str) -> dict[str, Estimate]:
-        """The attribute's contrasts with the p values that a verdict needs: of a change on both scales."""
-        scales = self.summary.log_odds.get(attribute, {})
-        return {name: join_scales(one, scales.get(name)) for name, one in self.summary.contrasts[attribute].items()}
+__all__ = ["Column", "Pair", "claim", "measure", "sample_model", "subtract"]
 
 
 def measure(column: Column, label: str, metric: Metric, settings: Settings) -> Summary | None:
@@ -82,9 +25,19 @@ def measure(column: Column, label: str, metric: Metric, settings: Settings) -> S
     table, scored = column.table(label)
     if not len(table.y):
         return None
-    return summarise(
-        sample_model(column, label, table, scored, metric, settings), table, settings, exact=column.bounded(metric)
-    )
+    sampled = sample_model(column, label, table, scored, metric, settings)
+    found = summarise(sampled, table, settings, exact=column.bounded(metric))
+    for attribute, shares in settings.shares.items():
+        if attribute in found.levels:
+            found.slopes[attribute] = relate_to_share(
+                sampled, attribute, shares, clusters=found.clusters, alpha=settings.alpha
+            )
+    if settings.permute and getattr(metric, "mean_of_y", False):
+        from lorafair.statistics.permutation import permute_groups
+
+        every = {attribute: permute_groups(table, attribute, settings) for attribute in table.groups}
+        found.permuted.update({attribute: p for attribute, p in every.items() if p is not None})
+    return found
 
 
 def subtract(column: Column, label: str, reference: str, metric: Metric, settings: Settings) -> Pair | None:
@@ -97,6 +50,11 @@ def subtract(column: Column, label: str, reference: str, metric: Metric, setting
         for one in (label, reference)
     ]
     found = _summarise_pair(sampled[0], sampled[1], table, settings, column.bounded(metric))
+    if settings.permute:
+        from lorafair.statistics.permutation import permute_pair
+
+        one, other = (replace(table, y=column.values[name][scored]) for name in (label, reference))
+        found = permute_pair(found, metric, (one, other), (sampled[0], sampled[1]), settings)
     if getattr(metric, "mean_of_y", False):
         exact = compare_answers(table, *(column.values[one][scored] for one in (label, reference)))
         if exact is not None:
@@ -109,31 +67,16 @@ def _summarise_pair(one: Sampled, other: Sampled, table: Table, settings: Settin
     return summarise(one.minus(other), table, settings, exact=exact, signed=True, pair=(one, other))
 
 
-def sample_model(
-    column: Column,
-    label: str,
-    table: Table,
-    scored: NDArray[np.bool_],
-    metric: Metric,
-    settings: Settings,
-    keep: tuple[str, tuple[str, ...]] | None = None,
-) -> Sampled:
-    """The metric of one model under all the weights, computed once for the same documents and groups (``keep``)."""
-    key = (label, scored.tobytes() + repr(keep).encode() * (keep is not None))
-    if key not in column.cache:
-        column.cache[key] = sample(metric, table, resamples=settings.resamples, seed=settings.seed)
-    return column.cache[key]
-
-
 def claim(
     pairs: list[Pair], metric: Metric, settings: Settings, primary: Callable[[Column], bool] = lambda column: True
 ) -> list[Pair]:
     """Correct over the family of one reference and decide which groups a verdict names.
 
     The level family is checkpoints x tasks x metrics; the contrast family checkpoints x tasks x metrics x attributes,
-    each represented by its omnibus p (max-T over the groups, on both scales).  Holm (or Benjamini-Hochberg) over each;
-    a group's adjusted p is at least its attribute's.  Cells that carry no claim are not in the family, nor are those of
-    metrics that are not ``primary``: they are exploratory.  Questions with a margin have families of their own.
+    each represented by its omnibus p (max-T over the groups).  Holm (or Benjamini-Hochberg) over each; a group's
+    adjusted p is at least its attribute's, and at least that of its confirmation in log-odds.  Cells that carry no
+    claim are not in the family, nor are those of metrics that are not ``primary``: they are exploratory.  Questions
+    with a margin have families of their own.
     """
     judged = [(i, pair) for i, pair in enumerate(pairs) if primary(pair.column)]
     levels = {
@@ -141,14 +84,14 @@ def claim(
         for i, pair in judged
         if pair.summary.overall.p is not None and pair.summary.carries_claim(settings)
     }
-    both = {(i, a): pair.joined(a) for i, pair in judged for a in pair.summary.contrasts}
     tests: dict[tuple[int, str], dict[str, float]] = {
         (i, a): {
             name: one.p_max
             for name, one in found.items()
             if one.p_max is not None and pairs[i].summary.carries_claim(settings, a, name)
         }
-        for (i, a), found in both.items()
+        for i, pair in judged
+        for a, found in pair.summary.contrasts.items()
     }
     level_p = adjust(levels, settings.correction)
     contrast_p = adjust({key: min(p.values()) for key, p in tests.items() if p}, settings.correction)
@@ -164,8 +107,11 @@ def claim(
             if (i, attribute) not in contrast_p:
                 continue
             whole, multiplier = contrast_p[i, attribute]
-            contrasts = both[i, attribute]
-            p_group = {name: max(whole, min(1.0, multiplier * p)) for name, p in tests[i, attribute].items()}
+            contrasts, odds = pair.summary.contrasts[attribute], pair.summary.log_odds.get(attribute, {})
+            p_group = {
+                name: max(whole, min(1.0, multiplier * p), confirm(contrasts[name], odds.get(name)))
+                for name, p in tests[i, attribute].items()
+            }
             certain = {name: certain_sign(contrasts[name], value, settings.alpha) for name, value in p_group.items()}
             adjusted.p_contrast[attribute], adjusted.certain[attribute] = p_group, certain
             adjusted.named[attribute] = _name(pair, attribute, certain, metric, settings)

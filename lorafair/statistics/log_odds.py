@@ -48,18 +48,26 @@ def compare_log_odds(sampled: tuple[Sampled, ...], attribute: str, name: str, n:
     return combine(parts, sampled[0].weights)
 
 
-def join_scales(difference: Estimate, log_odds: Estimate | None) -> Estimate:
-    """A contrast's estimate whose ``p_max`` asks for the change on both scales (an intersection-union test).
+def confirm(difference: Estimate, log_odds: Estimate | None) -> float:
+    """p of the second scale's confirmation of a contrast's change: 1 where it points the other way.
 
     "No change of fairness" is true when the contrast stayed the same on either scale; rejecting it when both tests
-    reject, in the same direction, has at most the level of each (Berger 1982).  The risk difference is tested on two
-    sides and gives the direction, so that the log-odds are tested on one: half their two-sided p.  Where the log-odds
-    have no test the risk difference decides alone.
+    reject, in the same direction, has at most the level of each (an intersection-union test, Berger 1982).  The risk
+    difference is tested on two sides and gives the direction, so that the log-odds are tested on one: half their
+    two-sided max-T p over the groups of the attribute.  It is not corrected over the family once more: the family's
+    error is that of the risk differences.  Where the log-odds have no test the risk difference decides alone: 0.
     """
-    if log_odds is None or log_odds.p_max is None or difference.p_max is None:
-        return difference
+    if log_odds is None or log_odds.p_max is None:
+        return 0.0
     same = (log_odds.value or 0.0) * (difference.value or 0.0) > 0
-    return replace(difference, p_max=max(difference.p_max, log_odds.p_max / 2) if same else 1.0)
+    return log_odds.p_max / 2 if same else 1.0
+
+
+def join_scales(difference: Estimate, log_odds: Estimate | None) -> Estimate:
+    """A contrast's estimate whose ``p_max`` asks for the change on both scales."""
+    if difference.p_max is None:
+        return difference
+    return replace(difference, p_max=max(difference.p_max, confirm(difference, log_odds)))
 
 
 def _transform(rate: Floats, n: Floats) -> tuple[Floats, Floats]:

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from lorafair.statistics.compare import Column, Pair, sample_model
 from lorafair.statistics.crossed import estimate_crossed
 from lorafair.statistics.interval import Estimate
 from lorafair.statistics.log_odds import compare_log_odds
+from lorafair.statistics.pair import Column, Pair, sample_model
 from lorafair.statistics.resample import Sampled
 from lorafair.statistics.studentised import Studentised, studentise
 from lorafair.statistics.summary import Settings, Summary

@@ -3,8 +3,9 @@
 A paired difference over C clusters has the variance ``v / C``, and its two-sided t test at level alpha has the power
 ``P(|T'| > t_{1-alpha/2, C-1})`` with T' noncentral t at ``difference / sqrt(v / C)``.  Over S training seeds the
 variance is ``a / S + v / C`` (:mod:`lorafair.statistics.crossed`).  A verdict on fairness asks for a change as a
-difference and in log-odds: its power is at least the sum of both powers minus 1.  Over m tests alpha is ``alpha / m``
-(the first step of Holm; for the groups of an attribute it is at most what max-T leaves to each).
+difference and in log-odds: its power is at least the sum of both powers minus 1.  Over m tests and g groups alpha is
+``alpha / (m g)`` (the first step of Holm, and at most what max-T leaves to each group), for the one-sided confirmation
+in log-odds ``alpha / g``.
 """
 
 from __future__ import annotations
@@ -34,12 +35,14 @@ class Effect:
 
 @dataclass(frozen=True)
 class Question:
-    """What has to be certain: ``difference``, and for fairness ``log_odds`` too; at ``alpha`` over ``tests`` tests."""
+    """What has to be certain: ``difference``, and for fairness ``log_odds`` too; at ``alpha`` over ``tests`` tests
+    of ``groups`` groups each."""
 
     difference: Effect
     log_odds: Effect | None = None
     alpha: float = 0.05
     tests: int = 1
+    groups: int = 1
 
 
 def state_effects(
@@ -87,8 +90,9 @@ def state_effects(
 
 def compute_power(question: Question, clusters: int, completions: float = 1.0) -> float:
     """The chance that a checkpoint's difference is found with so many clusters and completions a document."""
-    level = question.alpha / question.tests
-    found = _power(question.difference, clusters - 1, question.difference.variance(completions) / clusters, level / 2)
+    level = question.alpha / question.groups
+    variance = question.difference.variance(completions) / clusters
+    found = _power(question.difference, clusters - 1, variance, level / question.tests / 2)
     if question.log_odds is not None:
         odds = question.log_odds.variance(completions) / clusters
         found += _power(question.log_odds, clusters - 1, odds, level) - 1
@@ -111,9 +115,10 @@ def _power(effect: Effect, df: float, variance: float, tail: float) -> float:
     if variance <= 0:
         return 1.0 if effect.size else 2 * tail
     limit, centre = float(t.isf(tail, df)), abs(effect.size) / math.sqrt(variance)
-    if centre > 30:  # far beyond any limit; the noncentral t overflows there
+    if centre - limit > 8:  # certain; far out scipy's noncentral t is not a number
         return 1.0
-    return float(nct.sf(limit, df, centre) + nct.cdf(-limit, df, centre))
+    other = float(nct.cdf(-limit, df, centre)) if centre < 4 else 0.0  # below 1e-10 from there on
+    return min(1.0, float(nct.sf(limit, df, centre)) + other)
 
 
 def find_clusters(question: Question, power: float = 0.8, completions: float = 1.0) -> int | None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from lorafair.statistics.compare import Column
+from lorafair.statistics.pair import Column
 from lorafair.statistics.table import Floats
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +23,7 @@ class Settings:
 
     A group (or the whole) carries a claim from ``min_n`` documents in ``min_clusters`` clusters on.  ``correction`` (of
     the family) is holm or bh; ``margin`` is the delta of non-inferiority and equivalence, None where nobody set one.
+    ``permute``: p values by permutation; ``shares``: attribute -> group -> share of the training data, where known.
     """
 
     seed: int = 0
@@ -31,6 +33,8 @@ class Settings:
     min_clusters: int = 10
     correction: str = "holm"
     margin: float | None = None
+    permute: bool = False
+    shares: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Summary:
     Levels have pointwise intervals, contrasts simultaneous ones (max-T over the groups that carry a claim).  ``gaps``:
     attribute -> max minus min, its interval projected from simultaneous intervals of the levels.  ``between``:
     attribute -> double-corrected variance between the groups.  ``log_odds``: the contrasts on that scale, where the
-    metric is a rate.
+    metric is a rate.  ``permuted``: attribute -> permutation p of equal rates; ``slopes``: attribute -> change of the
+    level for each doubling of a group's share of the training data.
     """
 
     overall: Estimate
@@ -51,6 +56,8 @@ class Summary:
     gaps: dict[str, Estimate] = field(default_factory=dict)
     between: dict[str, Estimate] = field(default_factory=dict)
     log_odds: dict[str, dict[str, Estimate]] = field(default_factory=dict)
+    permuted: dict[str, float] = field(default_factory=dict)
+    slopes: dict[str, Estimate] = field(default_factory=dict)
     group_n: dict[str, dict[str, int]] = field(default_factory=dict)
     group_clusters: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -61,7 +68,9 @@ class Summary:
         return n >= settings.min_n and clusters >= settings.min_clusters
 
     def omnibus(self, attribute: str, settings: Settings) -> float | None:
-        """p of equal rates over the attribute's groups: the smallest max-T p of its contrasts; None without any."""
+        """p of equal rates over the attribute's groups: by permutation, else the smallest max-T p of its contrasts."""
+        if attribute in self.permuted:
+            return self.permuted[attribute]
         found = [
             one.p_max
             for name, one in self.contrasts[attribute].items()

@@ -20,7 +20,7 @@ from lorafair.statistics.compare import claim, measure, subtract
 from lorafair.statistics.correction import adjust, adjust_bh
 from lorafair.statistics.exact import bound_proportion
 from lorafair.statistics.interval import Estimate, estimate_one, studentise
-from lorafair.statistics.log_odds import compare_log_odds, join_scales
+from lorafair.statistics.log_odds import compare_log_odds, confirm, join_scales
 from lorafair.statistics.margin import invert_bounds, judge_margin, read_margin
 from lorafair.statistics.mcnemar import compare_answers
 from lorafair.statistics.resample import sample
@@ -126,6 +126,9 @@ def test_both_scales_have_to_agree() -> None:
     assert join_scales(rise, replace(odds, p_max=0.004)).p_max == 0.01
     assert join_scales(rise, replace(odds, value=-0.5)).p_max == 1.0
     assert join_scales(rise, Estimate(0.5)) == rise
+    assert confirm(rise, odds) == 0.015
+    assert confirm(rise, replace(odds, value=-0.5)) == 1.0
+    assert confirm(rise, None) == 0.0
 
 
 def test_odds_halved_for_all_groups_are_no_verdict_on_fairness() -> None:

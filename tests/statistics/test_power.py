@@ -34,6 +34,13 @@ def test_power_of_one_scale_equals_statsmodels(clusters: int, tests: int) -> Non
     assert compute_power(question, clusters) == pytest.approx(wanted, rel=1e-9)
 
 
+def test_power_never_falls_with_more_clusters() -> None:
+    question = Question(*state_effects(0.135, 0.3, documents=8, groups=8), tests=5, groups=8)
+    powers = [compute_power(question, clusters) for clusters in range(10, 3000, 7)]
+    assert powers == sorted(powers)
+    assert powers[-1] == 1.0
+
+
 def test_clusters_needed_equal_statsmodels() -> None:
     question = Question(Effect(0.05, 0.04, 0.06))
     for k in (1, 4):
@@ -74,7 +81,7 @@ def test_a_method_with_no_spread_between_seeds_is_a_checkpoint_and_more_seeds_he
 
 def test_the_smallest_difference_is_the_inverse_of_the_clusters() -> None:
     def ask(size: float) -> Question:
-        return Question(*state_effects(0.2, size, documents=2, groups=2), tests=2)
+        return Question(*state_effects(0.2, size, documents=2, groups=2), groups=2)
 
     smallest = find_difference(ask, 300, 0.8, 1, 0.79)
     assert find_clusters(ask(smallest), 0.8) == pytest.approx(300, abs=1)
@@ -85,7 +92,7 @@ def test_planted_differences_of_the_promised_size_are_found() -> None:
     """Level and fairness, 50 runs each: at least the stated share less twice the simulation's error."""
     for groups, difference in ((1, 0.15), (4, 0.3)):
         stated = state_effects(0.2, difference, documents=4, groups=groups)
-        clusters = find_clusters(Question(*stated, tests=groups), 0.8)
+        clusters = find_clusters(Question(*stated, groups=groups), 0.8)
         after = [0.2 + difference, *[0.2 if groups > 1 else 0.2 + difference] * 3]
         truth = Truth(clusters, (clusters,) * 4, {"base": [0.2] * 4, "model": after}, cluster_sd=0, document_sd=0)
         found = []
