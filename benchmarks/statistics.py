@@ -15,7 +15,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,12 @@ SIZES = {"even": (200, 200, 200, 200), "uneven": (40, 150, 400, 900)}
 COLUMNS = ("rate", "first group", "two groups", "paired", "simultaneous", "projected", "variance")
 
 
-def list_truths() -> Iterator[tuple[str, Truth]]:
+CLUSTERS = (20, 50, 100, 500, 2000)
+
+
+def list_truths(wanted: Sequence[int]) -> Iterator[tuple[str, Truth]]:
     """The scenarios of the coverage table: clusters x group sizes x (neither, or a gap and a shift of 0.1)."""
-    for clusters in (20, 50, 100, 500, 2000):
+    for clusters in wanted:
         for kind, sizes in SIZES.items():
             for gap, shift in ((0.0, 0.0), (0.1, 0.1)):
                 base = [0.2 + gap, *[0.2] * (len(sizes) - 1)]
@@ -150,12 +153,13 @@ def main() -> int:
     parser.add_argument("--resamples", type=int, default=999)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", choices=["coverage", "verdicts"])
+    parser.add_argument("--clusters", type=int, nargs="+", default=CLUSTERS, help="of the coverage table")
     parser.add_argument("--json", type=Path, help="also write the shares to this file")
     settings = parser.parse_args()
     start = time.monotonic()
     found = {}
     if settings.only != "verdicts":
-        found["coverage"] = run("coverage of 95% intervals", list_truths(), COLUMNS, cover, settings)
+        found["coverage"] = run("coverage of 95% intervals", list_truths(settings.clusters), COLUMNS, cover, settings)
     if settings.only != "coverage":
         found["nulls"] = run("verdicts on nulls", list_nulls(), ("level", "fairness"), judge, settings)
         found["planted"] = run("planted, found", list_planted(), ("level", "fairness"), judge, settings)

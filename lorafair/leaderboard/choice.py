@@ -108,7 +108,7 @@ def read_choice(
     from lorafair.recipe import read_recipe
 
     fixed = read_recipe(
-        recipe, "leaderboard", {"primary": _names, "correction": _word, "margin": _number, "permute": bool}
+        recipe, "leaderboard", {"primary": _names, "correction": _word, "margin": _number, "permute": _flag}
     )
     raise_faults(
         f"The recipe {recipe} fixed the family of claims before the run",
@@ -126,6 +126,12 @@ def _read(path: Path) -> dict[str, dict[str, float]]:
         return read_shares(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise LorafairError(f"--shares {path} cannot be read ({error}).") from error
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"give true or false, not {value!r}")
+    return value
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -86,4 +86,4 @@ def estimate_crossed(
         )
     over = f", Bonferroni over {family} groups" if family > 1 else ""
     low, high = found.value - half, found.value + half
-    return Estimate(found.value, found.se, low, high, method + over, p, min(1.0, family * p), *sides)
+    return Estimate(found.value, found.se, low, high, method + over, p, min(1.0, family * p), *sides, found.df)

@@ -27,7 +27,7 @@ class Estimate:
     """A number with its uncertainty.  ``None`` is "not estimable"; ``p`` is two-sided, ``p_max`` over the family.
 
     ``p_above`` and ``p_below`` are those of a difference of at least ``+margin`` and of at most ``-margin``, where
-    there is a margin.
+    there is a margin; ``df`` the degrees of freedom of a t interval, None for a bootstrap's.
     """
 
     value: float | None
@@ -39,10 +39,18 @@ class Estimate:
     p_max: float | None = None
     p_above: float | None = None
     p_below: float | None = None
+    df: float | None = None
 
     @property
     def minimum_detectable(self) -> float | None:
-        """``(z_.975 + z_.80) se``: found with 80% power at 5%, from the design and not from the observed effect."""
+        """``(z_.975 + z_.80) se``: found with 80% power at 5%, from the design and not from the observed effect.
+
+        With ``df`` degrees of freedom, of a claim about a method, with the quantiles of that t.
+        """
+        if self.se and self.df is not None:
+            from scipy.stats import t
+
+            return float(t.ppf(0.975, self.df) + t.ppf(0.80, self.df)) * self.se
         return None if not self.se else (1.959963984540054 + 0.8416212335729143) * self.se
 
     def excludes_zero(self) -> int:

@@ -45,6 +45,8 @@ def test_without_documents_it_is_the_t_test_on_seeds() -> None:
     wanted = scipy.stats.ttest_1samp(theta, 0)
     interval = wanted.confidence_interval(0.95)
     assert (one.p, one.low, one.high) == pytest.approx((wanted.pvalue, interval.low, interval.high))
+    assert one.df == 6
+    assert one.minimum_detectable == pytest.approx((2.446912 + 0.905703) * one.se, rel=1e-5)
     assert one.p_above == pytest.approx(scipy.stats.ttest_1samp(theta, 2.0, alternative="less").pvalue)
     assert one.p_below == pytest.approx(scipy.stats.ttest_1samp(theta, -2.0, alternative="greater").pvalue)
     assert estimate_crossed(_each(np.ones((5, 9)))).low is None
