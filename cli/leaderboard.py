@@ -30,6 +30,14 @@ from .plugins_timeout import add_plugin_timeout
     help="Show only this: a column, or a metric of the registry, computed as exploratory; p values stay as they are.",
 )
 @click.option("--cross", nargs=2, multiple=True, metavar="A B", help="Add the attribute A×B: combinations of groups.")
+@click.option("--primary", multiple=True, metavar="NAME", help="A metric that carries verdicts, fixed before the run.")
+@click.option("--correction", type=click.Choice(["holm", "bh"]), default="holm", show_default=True, help="bh: FDR.")
+@click.option("--margin", type=float, metavar="DELTA", help="Ask for 'equivalent' and 'not worse' to within DELTA.")
+@click.option("--permute", is_flag=True, help="p values by permutation of whole clusters, not by the bootstrap.")
+@click.option("--shares", type=click.Path(path_type=Path), help="JSON: groups' counts in the training data.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="A recipe; `leaderboard:` fixes primary, correction and margin."
+)
 @click.option("--seed", default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option("--resamples", type=click.IntRange(min=200), help="B; default 2,000, more for many comparisons.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file instead of printing.")
@@ -42,6 +50,12 @@ def leaderboard(
     labels: tuple[str, ...],
     metrics: tuple[str, ...],
     cross: tuple[tuple[str, str], ...],
+    primary: tuple[str, ...],
+    correction: str,
+    margin: float | None,
+    permute: bool,
+    shares: Path | None,
+    config: Path | None,
     seed: int,
     resamples: int | None,
     out: Path | None,
@@ -56,6 +70,7 @@ def leaderboard(
     from lorafair.errors import LorafairError
     from lorafair.intersection import cross_attributes
     from lorafair.leaderboard.applicable import expand_metrics
+    from lorafair.leaderboard.choice import read_choice
     from lorafair.leaderboard.line import build_lines
     from lorafair.leaderboard.origin import write_provenance
     from lorafair.leaderboard.render import render_csv, render_json, render_markdown, render_terminal, write_rows
@@ -68,7 +83,8 @@ def leaderboard(
     audit = read_audit(results, named)
     cross_attributes(audit, cross)
     reference = None if against == "base" else against
-    found = build_rows(audit, seed=seed, resamples=resamples, against=reference, asked=metrics)
+    choice = read_choice(primary, correction, margin, config, permute, shares)
+    found = build_rows(audit, seed=seed, resamples=resamples, against=reference, asked=metrics, choice=choice)
     metrics = expand_metrics(metrics, found.rows, audit)
     bases = [model.label for model in audit.models if model.kind == "base"]
     lines = build_lines(found.rows, bases=bases, against=reference, sort=sort, metrics=metrics)

@@ -22,6 +22,7 @@ COMMANDS = {
     "probe": "Ask a base and its checkpoints what lm-eval's requests cannot ask.",
     "leaderboard": "Compare what results folders hold: rates, intervals, differences, verdicts.",
     "subgroups": "Search combinations of groups for the one that is worst off.",
+    "power": "Say how many documents, completions and seeds a difference takes to be found.",
     "tasks": "List the tasks; link them into lm-eval, or take the links away.",
     "plugins": "List what can be named, show one thing of it, check that it works.",
     "models": "List the small models that need no Hub, and pull one.",

@@ -13,7 +13,8 @@ from lorafair.statistics.interval import FEW_CLUSTERS
 
 MIRRORED = "follows from that of"
 FAILED = "failed"
-CLAIM = "Claims are about these checkpoints, not about the method: each was trained once."
+CLAIM = "Claims are about these checkpoints, not about the method: that takes 5 training seeds."
+METHOD_CLAIM = "Claims are about this method, over its training seeds."
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,13 @@ def format_number(value: float | None, signed: bool = False) -> str:
 def format_interval(low: float | None, high: float | None, signed: bool = False) -> str:
     """``[low, high]``, or ``[n/e]`` where there is no interval."""
     return "[n/e]" if low is None or high is None else f"[{format_number(low, signed)}, {format_number(high, signed)}]"
+
+
+def format_variance(gap: Row) -> str:
+    """The double-corrected variance between groups with its interval, four decimals."""
+    if gap.between_variance is None or gap.between_low is None or gap.between_high is None:
+        return "n/e"
+    return f"{gap.between_variance:.4f} [{gap.between_low:.4f}, {gap.between_high:.4f}]"
 
 
 def lay_out(lines: Sequence[Line]) -> list[Grid]:
@@ -69,6 +77,8 @@ def _identify(line: Line) -> list[list[str]]:
         marks.append("planted control")
     if not line.is_base:
         by = f" by {row.engine}" if row.engine else ""
+        if row.claim == "method":
+            marks.append(f"the method, seeds {', '.join(map(str, row.seeds))}")
         marks.append(f"{'unverified' if line.unverified else 'verified'} serving{by}")
     size = row.trainable_parameters
     return [
@@ -112,6 +122,9 @@ def _lay_out_groups(task: str, present: list[tuple[Line, Cell]], attribute: str)
     gaps = [next((gap for gap in cell.gaps if gap.attribute == attribute), None) for _, cell in present]
     shown = [[f"{format_number(g.estimate)} {format_interval(g.low, g.high)}"] if g else [] for g in gaps]
     body.append([["max - min", "(descriptive)"], *shown])
+    spread = [[format_variance(g)] if g else [] for g in gaps]
+    if any(g is not None and g.between_variance is not None for g in gaps):
+        body.append([["variance between", "(corrected)"], *spread])
     if len(names) > 2:
         most = [[format_number(gap.largest_contrast)] if gap else [] for gap in gaps]
         body.append([["max |group - rest|", "(descriptive)"], *most])
@@ -139,6 +152,7 @@ def _answer_group(row: Row | None, cell: Cell, with_n: bool) -> list[str]:
 def list_feet(found: Rows, lines: Sequence[Line]) -> list[str]:
     """What has to be said under every table: methods, family, claims, few clusters, marks, controls, notes."""
     settings, references = found.settings, sorted({line.reference for line in lines if line.reference})
+    how = {"holm": "Holm", "bh": "Benjamini-Hochberg"}[settings.correction]
     feet = [
         f"Intervals: 95%, symmetric cluster bootstrap-t, B={settings.resamples}, seed {settings.seed}; Clopper-Pearson "
         "bounds over clusters where too few documents differ. n/e: not estimable."
@@ -146,12 +160,17 @@ def list_feet(found: Rows, lines: Sequence[Line]) -> list[str]:
     if references:
         feet.append(
             f"Δ: paired difference from {', '.join(references)} over common documents. Level: the metric itself. "
-            "Fairness: change of each group against the rest of its attribute, max-T over groups."
+            "Fairness: change of each group against the rest of its attribute, max-T over groups, certain "
+            "only if it is certain as a difference and in log-odds."
         )
+    if settings.permute:
+        feet.append("p values of paired differences: studentised permutation of whole clusters.")
+    if settings.margin is not None:
+        feet.append(f"Equivalent, not worse: to within {settings.margin:g}, by one-sided tests at 5%, {how} over each.")
     for reference in references:
         level, contrast = found.family.get(reference, (0, 0))
-        feet.append(f"Family against {reference}: Holm over {level} level and {contrast} contrast tests, 5%.")
-    feet.append(CLAIM)
+        feet.append(f"Family against {reference}: {how} over {level} level and {contrast} contrast tests, 5%.")
+    feet += found.claims
     feet += list_failures(cell.overall for line in lines for cell in line.cells.values())
     spreads = dict.fromkeys(
         cell.overall.metric for line in lines for cell in line.cells.values() if cell.overall.descriptive

@@ -31,7 +31,8 @@ class Cell:
         said = [f"{word} for {names}" for word, names in lists.items() if names]
         if said:
             return ("mixed: " if len(said) > 1 else "") + "; ".join(said)
-        return "" if not words else "undecided" if "undecided" in words.values() else "no claim"
+        weakest = ("undecided", "not worse", "equivalent")
+        return "" if not words else next((word for word in weakest if word in words.values()), "no claim")
 
 
 @dataclass
@@ -126,7 +127,7 @@ def _order(line: Line, sort: str | None) -> tuple[object, ...]:
         sign = -1.0 if cell and cell.overall.higher_is_better else 1.0
         by = float("inf") if value is None else sign * value
     place = (first.planted is not None, first.method == "full", first.method or "", first.rank or 0)
-    return (not line.is_base, by, *place, line.model)
+    return (not line.is_base, by, *place, first.claim != "method", line.model)
 
 
 def _name(metric: str, task: str, cell: Cell) -> set[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lorafair.errors import LorafairError
 from lorafair.leaderboard.escape import escape_csv, escape_markdown, strip_controls
-from lorafair.leaderboard.layout import CLAIM, Grid, lay_out, list_feet
+from lorafair.leaderboard.layout import CLAIM, METHOD_CLAIM, Grid, lay_out, list_feet
 from lorafair.leaderboard.line import Line, check_controls
 from lorafair.leaderboard.row import Rows
 from lorafair.record_file import write_records
@@ -104,7 +104,7 @@ def render_csv(lines: Sequence[Line]) -> str:
             for gap in cell.gaps:
                 name = f"{at} gap:{gap.attribute}"
                 flat |= {f"{name} (descriptive)": gap.estimate, f"{name} scorer": gap.scorer_gap}
-        flat["claims"] = CLAIM
+        flat["claims"] = METHOD_CLAIM if row.claim == "method" else CLAIM
         table.append(flat)
     header = list(dict.fromkeys(key for flat in table for key in flat))
     buffer = io.StringIO()

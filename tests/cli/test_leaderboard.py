@@ -81,3 +81,22 @@ def test_empty_folder(tmp_path: Path) -> None:
     done = _run(tmp_path)
     assert done.exit_code == 2
     assert "holds no results_*.json" in done.output
+
+
+def test_a_recipe_a_margin_shares_and_permutation_are_in_the_foot_lines(results: Path) -> None:
+    recipe, shares = results.parent / "audit.yaml", results.parent / "shares.json"
+    recipe.write_text("leaderboard:\n  primary: [honest_continuation]\n  correction: bh\n  margin: 0.1\n")
+    names = ("women", "men", "jews", "muslims")
+    shares.write_text(json.dumps({"identity": {name: 10 * 2**k for k, name in enumerate(names)}}))
+    done = _run(results, "--config", recipe, "--shares", shares, "--permute", "--format", "md")
+    assert done.exit_code == 0, done.output
+    for part in (
+        "Benjamini-Hochberg over",
+        "Equivalent, not worse: to within 0.1",
+        "studentised permutation of whole clusters",
+        "for each doubling of a group's share of the training data",
+        "exploratory, no claim: other/acc",
+    ):
+        assert part in done.output, part
+    assert "cannot be read" in _run(results, "--shares", results / "no").output
+    assert "margin -1" in _run(results, "--margin", "-1").output
