@@ -180,6 +180,7 @@ def _project(gap: float, levels: list[Estimate], *, signed: bool) -> Estimate:
 
 
 def clip_levels(found: Summary, low: float, high: float) -> Summary:
-    """The summary of one model with the levels' intervals cut to the range that the metric can take."""
+    """The summary of one model with the intervals of levels and gaps cut to the range that the metric can take."""
     levels = {a: {name: clip(one, low, high) for name, one in each.items()} for a, each in found.levels.items()}
-    return replace(found, overall=clip(found.overall, low, high), levels=levels)
+    gaps = {a: clip(one, 0.0, high - low) for a, one in found.gaps.items()}
+    return replace(found, overall=clip(found.overall, low, high), levels=levels, gaps=gaps)
