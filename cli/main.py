@@ -20,6 +20,7 @@ COMMANDS = {
     "eval": "Ask a base and its checkpoints one task or more, through one engine.",
     "score": "Score stored samples again, without a model.",
     "leaderboard": "Compare what results folders hold: rates, intervals, differences, verdicts.",
+    "report": "Show them on one page: the answer, leaderboard, figures, samples.",
     "tasks": "List the tasks; link them into lm-eval, or take the links away.",
     "plugins": "List tasks, data sets, scorers, metrics, methods, trainers and engines.",
     "models": "List the small models that need no Hub, and pull one.",

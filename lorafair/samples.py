@@ -22,6 +22,7 @@ class Samples:
     ``keys``: a document's identity (its number and lm-eval's hash of it); ``clusters``: the document's ``cluster`` or,
     where it has none, itself; ``groups``: ``{attribute: [names]}`` of each; ``values``: metric -> n numbers, NaN where
     a document was not scored.  ``direction``: metric -> higher_is_better, None where nobody says.
+    ``path``: their file.
     """
 
     model: str
@@ -36,6 +37,7 @@ class Samples:
     scorer_gap: dict[str, dict[str, float]]
     sample_data: bool
     notes: list[str]
+    path: Path | None = None
 
 
 @dataclass
@@ -203,6 +205,7 @@ def _as_columns(
         {str(m): _gaps(each) for m, each in _mapping(metadata.get("scorer_gap")).items()},
         _is_sample(metadata.get("data")),
         notes,
+        path=path,
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lorafair.leaderboard.line import Cell, Line, check_controls
+from lorafair.leaderboard.line import Cell, Line, check_controls, is_certain
+from lorafair.leaderboard.number import format_interval, format_number, format_p
 from lorafair.leaderboard.row import Rows
-from lorafair.records import Row
+from lorafair.leaderboard.selection import DEFAULT
+from lorafair.records import Comparison, Row
 from lorafair.statistics.interval import FEW_CLUSTERS
 
 MIRRORED = "follows from that of"
@@ -16,42 +18,49 @@ CLAIM = "Claims are about these checkpoints, not about the method: each was trai
 
 @dataclass(frozen=True)
 class Grid:
-    """One table: each cell is a list of lines; ``fixed`` columns stay when a narrow page splits the rest."""
+    """One table: each cell is a list of lines; ``fixed`` columns stay when a narrow page splits the rest.
+
+    ``sections``: indices of the rows before which a rule stands (after what is pinned, and between methods);
+    ``main``: a line per model, not per group.
+    """
 
     title: str
     header: list[list[str]]
     body: list[list[list[str]]]
     fixed: int
+    sections: tuple[int, ...] = ()
+    main: bool = False
 
 
-def format_number(value: float | None, signed: bool = False) -> str:
-    """Three decimals (four significant digits from 1,000 on), ``n/e`` for what is not estimable."""
-    if value is None:
-        return "n/e"
-    return f"{value:+.3f}" if signed and abs(value) < 1000 else f"{value:.3f}" if abs(value) < 1000 else f"{value:.4g}"
+def lay_out(lines: Sequence[Line], chosen: frozenset[str] = DEFAULT) -> list[Grid]:
+    """The main table of each task (a line per model, a column per metric), then one table per metric and attribute.
 
-
-def format_interval(low: float | None, high: float | None, signed: bool = False) -> str:
-    """``[low, high]``, or ``[n/e]`` where there is no interval."""
-    return "[n/e]" if low is None or high is None else f"[{format_number(low, signed)}, {format_number(high, signed)}]"
-
-
-def lay_out(lines: Sequence[Line]) -> list[Grid]:
-    """The main table of each task (a line per model, a column per metric), then one table per metric and attribute."""
+    Args:
+        lines: of :func:`lorafair.leaderboard.line.build_lines`, in their order.
+        chosen: the columns to show, names of :data:`lorafair.leaderboard.selection.COLUMNS`.
+    """
     grids, groups = [], []
     columns = list(dict.fromkeys(key for line in lines for key in line.cells))
+    shown = [name for name in ("method", "rank", "trainable") if name in chosen]
     for task in dict.fromkeys(task for task, _ in columns):
         mine = [key for key in columns if key[0] == task]
         some = {key: next(line.cells[key] for line in lines if key in line.cells) for key in mine}
-        header = [["model"], ["method"], ["rank"], ["trainable"]] + [_head(cell) for cell in some.values()]
-        body = [_identify(line) + [_answer(line.cells.get(key), line) for key in mine] for line in lines]
+        header = [["model"], *([name] for name in shown), *(_head(cell) for cell in some.values())]
+        body = [_identify(line, shown) + [_answer(line.cells.get(key), chosen) for key in mine] for line in lines]
         sample = " — sample data" if any(cell.overall.sample_data for cell in some.values()) else ""
-        grids.append(Grid(f"{task}{sample}", header, body, 4))
-        for key in mine:
+        grids.append(Grid(f"{task}{sample}", header, body, 1 + len(shown), find_sections(lines), True))
+        for key in mine if "groups" in chosen else ():
             present = [(line, line.cells[key]) for line in lines if key in line.cells]
             attributes = dict.fromkeys(str(gap.attribute) for _, cell in present for gap in cell.gaps)
-            groups += [_lay_out_groups(f"{task}{sample}", present, attribute) for attribute in attributes]
+            groups += [_lay_out_groups(f"{task}{sample}", present, attribute, chosen) for attribute in attributes]
     return grids + groups
+
+
+def find_sections(lines: Sequence[Line]) -> tuple[int, ...]:
+    """Where a new section of lines begins: after the pinned ones, and between methods that stand together."""
+    kinds = ["" if line.is_base or line.is_full else line.first.method or "?" for line in lines]
+    starts = [i for i in range(1, len(kinds)) if kinds[i] != kinds[i - 1]]
+    return tuple(starts if len(starts) < len(set(kinds)) else starts[:1])
 
 
 def _head(cell: Cell) -> list[str]:
@@ -59,7 +68,7 @@ def _head(cell: Cell) -> list[str]:
     return [cell.overall.metric_label, better[cell.overall.higher_is_better]]
 
 
-def _identify(line: Line) -> list[list[str]]:
+def _identify(line: Line, shown: Sequence[str]) -> list[list[str]]:
     row, marks = line.first, []
     if line.is_base:
         marks += ["base"] * (row.model != "base")
@@ -69,40 +78,57 @@ def _identify(line: Line) -> list[list[str]]:
         by = f" by {row.engine}" if row.engine else ""
         marks.append(f"{'unverified' if line.unverified else 'verified'} serving{by}")
     size = row.trainable_parameters
-    return [
-        [row.model, *marks],
-        ["" if row.method is None else row.method],
-        ["" if row.rank is None else str(row.rank)],
-        ["" if size is None else f"{size / 1e6:.2f}M" if size >= 1e5 else str(size)],
-    ]
+    told = {
+        "method": "" if row.method is None else row.method,
+        "rank": "" if row.rank is None else str(row.rank),
+        "trainable": "" if size is None else f"{size / 1e6:.2f}M" if size >= 1e5 else str(size),
+    }
+    return [[row.model, *marks], *([told[name]] for name in shown)]
 
 
-def _answer(cell: Cell | None, line: Line) -> list[str]:
-    if cell is None:
-        return ["not measured"]
-    row = cell.overall
-    said = [f"{format_number(row.estimate)} {format_interval(row.low, row.high)}"]
-    if cell.level is not None:
-        one = cell.level
-        said.append(f"Δ {format_number(one.difference, True)} {format_interval(one.low, one.high, True)}")
-    said.append(f"n={row.n}, {row.clusters} clusters")
-    if cell.level is not None:
-        said.append(f"level: {cell.level.verdict}")
-        said += [f"fairness: {cell.fairness}"] if cell.fairness else []
+def format_change(change: Comparison, chosen: frozenset[str] = DEFAULT) -> list[str]:
+    """A paired difference in lines: Δ with its interval, ``*`` where it is certain, and what else was chosen."""
+    said = []
+    if "difference" in chosen:
+        mark = " *" if is_certain(change) else ""
+        span = format_interval(change.low, change.high, True)
+        said.append(f"Δ {format_number(change.difference, True)} {span}{mark}")
+    if "p" in chosen and change.p_adjusted is not None:
+        said.append(format_p(change.p_adjusted))
+    if "detectable" in chosen:
+        said.append(f"detectable {format_number(change.minimum_detectable)}")
     return said
 
 
-def _lay_out_groups(task: str, present: list[tuple[Line, Cell]], attribute: str) -> Grid:
+def format_estimate(row: Row, chosen: frozenset[str] = DEFAULT) -> str:
+    """The estimate and, where chosen, its interval."""
+    span = f" {format_interval(row.low, row.high)}" if "interval" in chosen else ""
+    return f"{format_number(row.estimate)}{span}"
+
+
+def _answer(cell: Cell | None, chosen: frozenset[str]) -> list[str]:
+    if cell is None:
+        return ["not measured"]
+    row, words = cell.overall, []
+    said = [format_estimate(row, chosen)]
+    if cell.level is not None:
+        said += format_change(cell.level, chosen)
+        words = [("level", cell.level.verdict), *([("fairness", cell.fairness)] if cell.fairness else [])]
+    said += [f"n={row.n}, {row.clusters} clusters"] if "n" in chosen else []
+    return said + [f"{of}: {word}" for of, word in words if "verdict" in chosen or word == "undecided"]
+
+
+def _lay_out_groups(task: str, present: list[tuple[Line, Cell]], attribute: str, chosen: frozenset[str]) -> Grid:
     names = list(dict.fromkeys(str(r.group) for _, cell in present for r in cell.groups if r.attribute == attribute))
     first = present[0][1].overall
     rows = {(line.model, str(r.group)): r for line, cell in present for r in cell.groups if r.attribute == attribute}
     body = []
     for name in names:
         sizes = {row.n for (_, group), row in rows.items() if group == name}
-        cells = [_answer_group(rows.get((line.model, name)), cell, len(sizes) > 1) for line, cell in present]
+        cells = [_answer_group(rows.get((line.model, name)), cell, len(sizes) > 1, chosen) for line, cell in present]
         body.append([[name, *([f"n={sizes.pop()}"] if len(sizes) == 1 else [])], *cells])
     gaps = [next((gap for gap in cell.gaps if gap.attribute == attribute), None) for _, cell in present]
-    shown = [[f"{format_number(g.estimate)} {format_interval(g.low, g.high)}"] if g else [] for g in gaps]
+    shown = [[format_estimate(gap, chosen)] if gap else [] for gap in gaps]
     body.append([["max - min", "(descriptive)"], *shown])
     scorer = next((gap.scorer_gap for gap in gaps if gap is not None), None)
     if scorer is not None:
@@ -111,13 +137,13 @@ def _lay_out_groups(task: str, present: list[tuple[Line, Cell]], attribute: str)
     return Grid(title, [[attribute], *([line.model] for line, _ in present)], body, 1)
 
 
-def _answer_group(row: Row | None, cell: Cell, with_n: bool) -> list[str]:
+def _answer_group(row: Row | None, cell: Cell, with_n: bool, chosen: frozenset[str]) -> list[str]:
     if row is None:
         return []
-    said = [f"{format_number(row.estimate)} {format_interval(row.low, row.high)}", *([f"n={row.n}"] if with_n else [])]
+    said = [format_estimate(row, chosen), *([f"n={row.n}"] if with_n else [])]
     change = cell.contrasts.get((str(row.attribute), str(row.group)))
     if change is not None:
-        said.append(f"Δ {format_number(change.difference, True)} {format_interval(change.low, change.high, True)}")
+        said += format_change(change, chosen)
         said += [] if change.verdict == "undecided" else [change.verdict]
     return said
 
@@ -133,6 +159,10 @@ def list_feet(found: Rows, lines: Sequence[Line]) -> list[str]:
         feet.append(
             f"Δ: paired difference from {', '.join(references)} over common documents. Level: the metric itself. "
             "Fairness: change of each group against the rest of its attribute, max-T over groups."
+        )
+        feet.append(
+            "*: significant: the interval of Δ leaves out 0 and its p, adjusted over the family, is at most .05. "
+            "A group without a word is undecided."
         )
     for reference in references:
         level, contrast = found.family.get(reference, (0, 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -33,7 +34,13 @@ class Rows:
 
 
 def build_rows(
-    audit: Audit, *, seed: int = 0, resamples: int | None = None, against: str | None = None, metric: str = "rate"
+    audit: Audit,
+    *,
+    seed: int = 0,
+    resamples: int | None = None,
+    against: str | None = None,
+    metric: str = "rate",
+    references: Mapping[str, list[str]] | None = None,
 ) -> Rows:
     """Measure every model, compare it with its references, and correct over the family of each reference.
 
@@ -43,13 +50,15 @@ def build_rows(
         resamples: B; by default 2,000, more for a large family.
         against: a label to compare with besides the base and full fine-tuning.
         metric: a metric of the registry, applied to each task's per-document values.
+        references: label -> the labels to compare it with, instead of its base, full fine-tuning and ``against``.
 
     Raises:
         LorafairError: for an unknown label or metric.
     """
     function = load_target(load_registry().get("metric", metric))
     columns = arrange(audit)
-    references = {model.label: find_references(model, audit.models, against) for model in audit.models}
+    if references is None:
+        references = {model.label: find_references(model, audit.models, against) for model in audit.models}
     asked = sum(len(column.values) * max(1, len(column.groups)) for column in columns)
     settings = Settings(seed=seed, resamples=scale_resamples(asked, resamples))
     pairs: dict[str, list[Pair]] = {}
