@@ -31,8 +31,6 @@ def _clean(value: Any) -> Any:
     """Text without control and direction characters (line breaks and tabs stay); text marked safe as it is."""
     from markupsafe import Markup
 
-    from lorafair.leaderboard.escape import strip_controls
+    from lorafair.leaderboard.escape import strip_paragraphs
 
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    return "\n".join("\t".join(strip_controls(part) for part in line.split("\t")) for line in value.split("\n"))
+    return strip_paragraphs(value) if isinstance(value, str) and not isinstance(value, Markup) else value

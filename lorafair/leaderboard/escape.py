@@ -6,9 +6,27 @@ import re
 import unicodedata
 
 
+class _Replacement(dict[int, int | str]):
+    """What :meth:`str.translate` puts in place of a character, worked out once for each."""
+
+    def __missing__(self, code: int) -> int | str:
+        self[code] = "?" if unicodedata.category(chr(code)) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else code
+        return self[code]
+
+
+_REPLACED = _Replacement()
+
+
 def strip_controls(text: str) -> str:
     """Control, format (bidirectional overrides among them) and line-break characters replaced by ``?``."""
-    return "".join("?" if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else char for char in text)
+    return text if text.isprintable() else text.translate(_REPLACED)
+
+
+def strip_paragraphs(text: str) -> str:
+    """:func:`strip_controls` for text of several lines: line breaks and tabs stay."""
+    if text.isprintable():
+        return text
+    return "\n".join("\t".join(map(strip_controls, line.split("\t"))) for line in text.split("\n"))
 
 
 def escape_markdown(text: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lorafair.leaderboard.line import Cell, Line, check_controls, is_certain
 from lorafair.leaderboard.number import format_interval, format_number, format_p
 from lorafair.leaderboard.row import Rows
-from lorafair.leaderboard.selection import DEFAULT
+from lorafair.leaderboard.selection import COLUMNS, DEFAULT
 from lorafair.records import Comparison, Row
 from lorafair.statistics.interval import FEW_CLUSTERS
 
@@ -41,11 +41,11 @@ def lay_out(lines: Sequence[Line], chosen: frozenset[str] = DEFAULT) -> list[Gri
     """
     grids, groups = [], []
     columns = list(dict.fromkeys(key for line in lines for key in line.cells))
-    shown = [name for name in ("method", "rank", "trainable") if name in chosen]
+    shown = [name for name in COLUMNS if name in chosen & {"method", "rank", "trainable"}]
     for task in dict.fromkeys(task for task, _ in columns):
         mine = [key for key in columns if key[0] == task]
         some = {key: next(line.cells[key] for line in lines if key in line.cells) for key in mine}
-        header = [["model"], *([name] for name in shown), *(_head(cell) for cell in some.values())]
+        header: list[list[str]] = [["model"], *([name] for name in shown), *(_head(cell) for cell in some.values())]
         body = [_identify(line, shown) + [_answer(line.cells.get(key), chosen) for key in mine] for line in lines]
         sample = " — sample data" if any(cell.overall.sample_data for cell in some.values()) else ""
         grids.append(Grid(f"{task}{sample}", header, body, 1 + len(shown), find_sections(lines), True))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lorafair.leaderboard.escape import strip_controls
+from lorafair.leaderboard.escape import strip_controls, strip_paragraphs
 from lorafair.leaderboard.flat import render_csv, write_csv
 from lorafair.leaderboard.layout import list_feet
 from lorafair.leaderboard.line import Line
@@ -125,9 +125,9 @@ def build_report(
         style=_mark((FOLDER / "page.css").read_text(encoding="utf-8")),
         script=_mark(script),
         hashes=[_hash(script), _hash(library)],
-        plotly=pack(library),
-        drawings=pack(json.dumps({"topics": figures, "table": render_csv(lines, frozenset(COLUMNS))})),
-        samples=pack_samples(audit, labels),
+        plotly=_mark(pack(library)),
+        drawings=_mark(pack(json.dumps({"topics": figures, "table": render_csv(lines, frozenset(COLUMNS))}))),
+        samples=_mark(pack_samples(audit, labels)),
     )
 
 
@@ -184,7 +184,7 @@ def _strip(value: Any) -> Any:
     if isinstance(value, list):
         return [_strip(each) for each in value]
     if isinstance(value, str):
-        return "\n".join("\t".join(strip_controls(part) for part in line.split("\t")) for line in value.split("\n"))
+        return strip_paragraphs(value)
     return value
 
 
@@ -201,7 +201,7 @@ def _hash(script: str) -> str:
 
 
 def _mark(text: str) -> Any:
-    """The project's own style or script, which is put in as it is."""
+    """The project's own style or script, or packed data (no character that HTML knows), put in as it is."""
     from markupsafe import Markup
 
     return Markup(text)
