@@ -38,11 +38,11 @@
   const system = matchMedia("(prefers-color-scheme: dark)");
   const paint = (theme) => {
     root.dataset.theme = theme;
-    if (state.drawings && window.Plotly) drawAll();
+    drawAll();
   };
   at("theme").addEventListener("click", () => paint(root.dataset.theme === "dark" ? "light" : "dark"));
   system.addEventListener("change", () => paint(system.matches ? "dark" : "light"));
-  paint(system.matches ? "dark" : "light");
+  root.dataset.theme = system.matches ? "dark" : "light";
 
   // Leaderboard: sorted by a column (best first), pinned lines on top, filtered by four fields.
   const body = at("board").tBodies[0];
@@ -123,7 +123,7 @@
     window.Plotly.react(plot, structuredClone(one.data), layout, { displayModeBar: false, responsive: true });
   };
   const names = [...document.querySelectorAll("[data-plot]")].map((plot) => plot.dataset.plot);
-  const drawAll = (width) => names.forEach((name) => draw(name, width));
+  const drawAll = (width) => { if (state.drawings?.topics.length && window.Plotly) names.forEach((name) => draw(name, width)); };
   const offer = (name) => {
     const select = document.querySelector(`[data-view="${name}"]`);
     const views = topic().figures[name].views.map((each) => each.name);
@@ -249,6 +249,12 @@
       chooseTopic();
       if (at("attribute").value !== String(first)) { at("attribute").value = first; choose(); }
     }
+    at("topic-controls").hidden = !titles.length;
+    for (const name of titles.length ? [] : names) {
+      at(name).querySelector(".controls").hidden = true;
+      at(name).querySelector("[data-reason]").hidden = false;
+      at(name).querySelector("[data-reason]").textContent = "Left out: nothing was measured.";
+    }
     for (const select of document.querySelectorAll("[data-view]")) {
       select.addEventListener("change", () => { state.views[select.dataset.view] = select.value; draw(select.dataset.view); });
     }
@@ -256,7 +262,12 @@
       button.addEventListener("click", () => exportFigure(button.dataset.figure, button.dataset.export));
     }
     let before = null;
-    addEventListener("beforeprint", () => { before = root.dataset.theme; root.dataset.theme = "light"; drawAll(680); });
+    addEventListener("beforeprint", () => {
+      before = root.dataset.theme;
+      root.dataset.theme = "light";
+      for (const each of document.querySelectorAll("details")) each.open = true;
+      drawAll(680);
+    });
     addEventListener("afterprint", () => { root.dataset.theme = before; drawAll(); });
     root.dataset.ready = "yes";
   };

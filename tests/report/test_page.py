@@ -50,7 +50,7 @@ class Visitor:
         page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
         page.on("request", lambda request: self.said.append(request.url) if request.url.startswith("http") else None)
         page.goto(path.as_uri(), timeout=120_000)
-        page.wait_for_function("document.documentElement.dataset.ready === 'yes'", timeout=120_000)
+        page.wait_for_selector("html[data-ready=yes]", state="attached", timeout=120_000)
         page.set_default_timeout(120_000)
         return page
 
@@ -224,7 +224,7 @@ def test_it_fits_a_phone_in_the_dark(page: Any) -> None:
     before, wide = page.evaluate("getComputedStyle(document.body).backgroundColor"), page.viewport_size
     page.set_viewport_size({"width": 360, "height": 800})
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    page.wait_for_selector("html[data-theme=dark]", state="attached")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != before
     ink = page.locator("[data-plot=rank] .xtick text").first.evaluate("one => getComputedStyle(one).fill")
@@ -271,6 +271,17 @@ def unpack(text: str, name: str) -> Any:
     packed = re.search(f'id="packed-{name}">([^<]*)<', text)
     assert packed
     return json.loads(gzip.decompress(base64.b64decode(packed.group(1))))
+
+
+def test_nothing_measured_is_said(tmp_path: Path, write_audit: Callable[..., Path], visit: Visitor) -> None:
+    write_audit(tmp_path / "r", {"base": {}}, {"t": {"metric": "m", "label": "m", "words": 3}}, templates=2)
+    for path in (tmp_path / "r").rglob("samples_*"):
+        path.write_text(re.sub(r'"m": [01]\.0', '"m": null', path.read_text()))
+    page = visit(make_report(tmp_path / "r", tmp_path / "r.html"))
+    page.click("#theme")
+    assert "nothing is claimed" in page.locator("#answer").inner_text()
+    assert page.locator("[data-reason=rank]").inner_text() == "Left out: nothing was measured."
+    assert page.locator("#documents article").count() == 10
 
 
 @pytest.mark.parametrize(
