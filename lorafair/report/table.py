@@ -70,7 +70,7 @@ def _enter(line: Line, cell: Cell) -> Entry:
             Field(
                 [row.metric_label, row.task, better, *(["sample data"] if row.sample_data else [])],
                 f"{row.task} {row.metric_label}",
-                "tight",
+                "metric",
             ),
             Field(
                 [format_number(row.estimate), format_interval(row.low, row.high)],
