@@ -49,6 +49,7 @@ def report(
     from lorafair.leaderboard.row import build_rows
     from lorafair.provenance import read_versions
     from lorafair.report.build import build_report
+    from lorafair.report.confidence import collect_curves
     from lorafair.samples import read_audit
 
     named = dict(label.rpartition("=")[::2] for label in labels)
@@ -65,7 +66,8 @@ def report(
     command += [part for name in metrics for part in ("--metric", name)]
     command += ["--against", against] if reference else []
     created = f"on {datetime.now(UTC):%Y-%m-%d} by LoRAFair {read_versions().get('lorafair', '')}".strip()
-    page = build_report(audit, found, lines, title=title, command=shlex.join(command), created=created)
+    told = {"title": title, "command": shlex.join(command), "created": created}
+    page = build_report(audit, found, lines, curves=collect_curves(audit), **told)
     try:
         out.write_text(page, encoding="utf-8")
     except OSError as error:

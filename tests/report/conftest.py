@@ -88,6 +88,7 @@ def write_audit(
                         f"gen_args_{k}": {"arg_0": prompt, "arg_1": f" {name}"} for k, name in enumerate(("yes", "no"))
                     }
                     sample["resps"] = [[[str(-1.0 + sure), "False"]], [[str(-1.0 - sure), "False"]]]
+                    sample["filtered_resps"] = [each[0] for each in sample["resps"]]
                 lines.append(sample)
             path = folder / f"samples_{task}_{STAMP}.jsonl"
             path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")

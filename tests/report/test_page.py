@@ -99,8 +99,10 @@ def test_it_shows_everything_in_order(page: Any) -> None:
     assert page.locator("#answer").bounding_box()["y"] < page.locator("#leaderboard").bounding_box()["y"]
     for name in ("rank", "forest", "pareto", "groups"):
         assert page.locator(f"[data-plot={name}] svg.main-svg").first.bounding_box()["height"] > 200
-    assert "Left out: The samples of this task hold no probabilities" in page.locator("#reliability").inner_text()
+    page.select_option("#topic", label="accuracy · bbq_like")
+    assert page.locator("[data-plot=reliability] svg.main-svg").first.bounding_box()["height"] > 200
     page.select_option("#topic", label="HONEST · honest_en — sample data")
+    assert "Left out: The samples of this task hold no probabilities" in page.locator("#reliability").inner_text()
     assert "HONEST (lower is better)" in page.locator("[data-heading=rank]").inner_text()
     page.select_option("[data-view=forest]", label="planted: each group against the rest")
     assert "women" in page.locator("[data-plot=forest]").inner_text()
