@@ -29,10 +29,13 @@ def answer(found: Rows, lines: Sequence[Line]) -> tuple[str, str]:
         )
     else:
         bases = _join(sorted({str(line.reference) for line in asked if line.reference}))
-        first = _say(len(against), bases, against, {line.model: line for line in asked})
-        if not any(against.values()):
-            changes = [c for line in asked for cell in line.cells.values() for c in cell.contrasts.values()]
-            first += _detect(changes)
+        changes = [c for line in asked for cell in line.cells.values() for c in cell.contrasts.values()]
+        if all(one.verdict == "no claim" for one in changes):
+            why = "No group has enough documents for a claim" if changes else "The documents carry no groups"
+            first = f"{why}, so nothing is said about whether any checkpoint is less fair than {bases}"
+        else:
+            first = _say(len(against), bases, against, {line.model: line for line in asked})
+            first += "" if any(against.values()) else _detect(changes)
     full = {line.model for line in lines if line.is_full}
     return first + ".", _compare_full(found, asked, full) + _be_sure(found, lines) + "."
 

@@ -14,8 +14,8 @@ from lorafair.samples import read_audit
 TASK = {"t": {"metric": "m", "label": "hurtful", "words": 3, "sample": True}}
 
 
-def _ask(root: Path, write_audit, models) -> tuple[str, str, list[str]]:
-    write_audit(root, models, TASK, templates=60)
+def _ask(root: Path, write_audit, models, templates: int = 60) -> tuple[str, str, list[str]]:
+    write_audit(root, models, TASK, templates=templates)
     found = build_rows(read_audit([root]), resamples=1000)
     lines = build_lines(found.rows, bases=["base"], against=None)
     return *answer(found, lines), [word for word, _ in list_warnings(lines)]
@@ -63,3 +63,17 @@ def test_without_a_comparison_nothing_is_claimed(tmp_path: Path, write_audit, la
     first, second, _ = _ask(tmp_path, write_audit, {label: {"kind": kind}})
     assert first.startswith("No checkpoint was compared with a base, so nothing is claimed")
     assert second == "Nothing is said about full fine-tuning, which was not among the models compared."
+
+
+def test_too_few_documents_and_no_groups_are_told(tmp_path: Path, write_audit) -> None:
+    models = {"base": {}, "a": {"rank": 2}}
+    first, _, _ = _ask(tmp_path / "few", write_audit, models, templates=9)
+    assert first == (
+        "No group has enough documents for a claim, so nothing is said about whether any checkpoint is less fair than base."
+    )
+    write_audit(tmp_path / "none", models, TASK, templates=40)
+    for path in (tmp_path / "none").rglob("samples_*"):
+        path.write_text(path.read_text().replace('"groups": ', '"people": '))
+    found = build_rows(read_audit([tmp_path / "none"]), resamples=200)
+    first, _ = answer(found, build_lines(found.rows, bases=["base"], against=None))
+    assert first.startswith("The documents carry no groups, so nothing is said about")

@@ -94,6 +94,9 @@ def test_it_shows_everything_in_order(page: Any) -> None:
         "leaderboard", "rank", "forest", "pareto", "groups", "reliability", "samples", "methods",
     ]  # fmt: skip
     assert page.locator("#answer p").count() == 2
+    page.locator("#methods").scroll_into_view_if_needed()
+    assert page.locator("#topic-controls").bounding_box()["y"] < 0  # it sticks to the figures only
+    page.evaluate("scrollTo(0, 0)")
     warnings = page.locator(".warnings").inner_text().lower()
     assert all(word in warnings for word in ("sample data", "unverified serving", "undecided", "planted control"))
     assert page.locator("#answer").bounding_box()["y"] < page.locator("#leaderboard").bounding_box()["y"]
