@@ -59,10 +59,11 @@ def escape_latex(text: str) -> str:
     """Text that shows as itself in LaTeX, with pdfTeX's default fonts too.
 
     Letters with accents become commands; what those fonts do not have becomes ``[U+4E2D]``.  The result starts no
-    optional argument (``[``, ``*``) and holds no ligature of dashes or quotes.
+    optional argument (``[``, ``*``) and holds no ligature of dashes or quotes; a minus before a number is a minus.
     """
     plain = strip_controls(text)
-    return "".join(_latex(char) for char in plain).replace("--", "-{}-").replace("--", "-{}-")
+    found = "".join(_latex(char) for char in plain).replace("--", "-{}-").replace("--", "-{}-")
+    return re.sub(r"(?<![\w.}])-(?=\d)", "$-$", found)
 
 
 def _latex(char: str) -> str:
