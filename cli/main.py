@@ -21,6 +21,7 @@ COMMANDS = {
     "score": "Score stored samples again, without a model.",
     "probe": "Ask a base and its checkpoints what lm-eval's requests cannot ask.",
     "leaderboard": "Compare what results folders hold: rates, intervals, differences, verdicts.",
+    "report": "Show them on one page: the answer, leaderboard, figures, samples.",
     "subgroups": "Search combinations of groups for the one that is worst off.",
     "power": "Say how many documents, completions and seeds a difference takes to be found.",
     "tasks": "List the tasks; link them into lm-eval, or take the links away.",

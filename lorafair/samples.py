@@ -24,7 +24,7 @@ class Samples:
     ``keys``: a document's identity (its number and lm-eval's hash of it); ``clusters``: a document's ``cluster``, else
     its ``pair``, else itself; ``groups``: ``{attribute: [names]}`` of each; ``values``: metric -> n numbers, NaN where
     a document was not scored.  ``direction``: metric -> higher_is_better, None where nobody says.  ``answers``: labels
-    and answers, where the samples tell them.
+    and answers, where the samples tell them; ``path``: their file.
     """
 
     model: str
@@ -41,6 +41,7 @@ class Samples:
     notes: list[str]
     failed: dict[str, str] = field(default_factory=dict)  # metric without a number -> why its scorer failed
     answers: Answers | None = None
+    path: Path | None = None
 
 
 @dataclass
@@ -200,6 +201,7 @@ def _as_columns(
         notes + remarks,
         {metric: why for metric, why in failed.items() if metric not in metrics},
         answers,
+        path,
     )
 
 

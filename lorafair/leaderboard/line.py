@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lorafair.errors import LorafairError, did_you_mean
 from lorafair.records import Comparison, Row
+
+
+def is_certain(change: Comparison | None, alpha: float = 0.05) -> bool:
+    """Whether a difference carries the mark ``*``: its interval leaves out 0 and its adjusted p is at most alpha."""
+    if change is None or change.low is None or change.high is None or change.p_adjusted is None:
+        return False
+    return (change.low > 0 or change.high < 0) and change.p_adjusted <= alpha
 
 
 @dataclass
@@ -50,6 +57,11 @@ class Line:
         return self.first.model
 
     @property
+    def is_full(self) -> bool:
+        """Full fine-tuning that is no planted control: like the base it is pinned to the top of a table."""
+        return not self.is_base and self.first.method == "full" and self.first.planted is None
+
+    @property
     def unverified(self) -> bool:
         """Nobody checked that the engine really applied this checkpoint."""
         return not self.is_base and self.first.verified is None
@@ -75,6 +87,7 @@ def build_lines(
     against: str | None,
     sort: str | None = None,
     metrics: Iterable[str] = (),
+    references: Mapping[str, str] | None = None,
 ) -> list[Line]:
     """Pivot rows by model.
 
@@ -82,9 +95,10 @@ def build_lines(
         rows: all rows of an audit; a filter here changes no p value.
         bases: labels of the base models, which come first.
         against: the reference to show; None: each model's base.
-        sort: a metric (``metric`` or ``task/metric``) to order the models by, best first; otherwise adapters by method
-            and rank, full fine-tuning, then planted controls.
+        sort: a metric (``metric`` or ``task/metric``) to order the models by, best first in the metric's direction;
+            otherwise by method and rank, planted controls last.  The base and full fine-tuning stay on top.
         metrics: only these (``metric`` or ``task/metric``); empty: all.
+        references: model -> the reference to show for it, instead of ``against`` and its base.
 
     Raises:
         LorafairError: for a metric that no row has.
@@ -95,12 +109,14 @@ def build_lines(
     if unknown:
         raise LorafairError("\n".join(f"No result has the metric {n!r}.{did_you_mean(n, known)}" for n in unknown))
     pinned, lines = set(bases), dict[str, Line]()
-    references = {c.reference for row in rows for c in row.comparisons}
+    compared = {c.reference for row in rows for c in row.comparisons}
     for row in rows:
         if wanted and row.metric not in wanted and f"{row.task}/{row.metric}" not in wanted:
             continue
         default = next((c.reference for c in row.comparisons if c.reference in pinned), None)
-        reference = against if against in references else default
+        reference = against if against in compared else default
+        if references is not None:
+            reference = references.get(row.model)
         line = lines.setdefault(row.model, Line(row, None, {}, row.model in pinned))
         if row.kind == "gap" and (row.task, row.metric) not in line.cells:  # a descriptive metric: nothing but its gap
             level = next((c for c in row.comparisons if c.reference == reference), None)
@@ -126,8 +142,8 @@ def _order(line: Line, sort: str | None) -> tuple[object, ...]:
         value = cell.overall.estimate if cell else None
         sign = -1.0 if cell and cell.overall.higher_is_better else 1.0
         by = float("inf") if value is None else sign * value
-    place = (first.planted is not None, first.method == "full", first.method or "", first.rank or 0)
-    return (not line.is_base, by, *place, first.claim != "method", line.model)
+    place = (first.planted is not None, first.method or "", first.rank or 0)
+    return (not line.is_base, not line.is_full, by, *place, first.claim != "method", line.model)
 
 
 def _name(metric: str, task: str, cell: Cell) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -51,6 +51,7 @@ def build_rows(
     metric: str = "rate",
     asked: Iterable[str] = (),
     choice: Choice | None = None,
+    references: Mapping[str, list[str]] | None = None,
 ) -> Rows:
     """Measure every model, compare it with its references, and correct over the family of each reference.
 
@@ -64,13 +65,15 @@ def build_rows(
         metric: a metric of the registry, applied to each task's per-document values.
         asked: further metrics of the registry, applied where a task's labels and answers allow: exploratory, no claim.
         choice: primary metrics, correction and margin, as the recipe fixed them.
+        references: label -> the labels to compare it with, instead of its base, full fine-tuning and ``against``.
 
     Raises:
         LorafairError: for an unknown label or metric.
     """
     function, metrics = open_metric(metric), select_metrics([*asked, *(choice.names() if choice else ())])
     columns, failed = try_columns(function, arrange(audit, metrics))
-    references = {model.label: find_references(model, audit.models, against) for model in audit.models}
+    if references is None:
+        references = {model.label: find_references(model, audit.models, against) for model in audit.models}
     choice = choice or Choice()
     choice.check(columns)
     columns = [replace(column, primary=choice.is_primary(column) or column.primary) for column in columns]

@@ -11,7 +11,7 @@ from lorafair.errors import LorafairError, did_you_mean
 from lorafair.leaderboard.applicable import select_metrics
 from lorafair.leaderboard.column import arrange, find_references
 from lorafair.leaderboard.escape import strip_controls
-from lorafair.leaderboard.layout import format_interval, format_number
+from lorafair.leaderboard.number import format_interval, format_number
 from lorafair.samples import Audit
 from lorafair.statistics.subgroup import Subgroup, audit_subgroups
 

@@ -86,5 +86,6 @@ def name_groups(
 
 
 def _size(estimate: Estimate) -> tuple[float, float]:
+    """``|t|`` to six digits, then the change: where one group alone moved, all have the same ``t`` but for rounding."""
     value = abs(estimate.value or 0.0)
-    return (value / estimate.se if estimate.se else float("inf"), value)
+    return (float(f"{value / estimate.se:.6g}") if estimate.se else float("inf"), value)

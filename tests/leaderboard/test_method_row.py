@@ -9,7 +9,7 @@ import pytest
 
 from lorafair.errors import LorafairError
 from lorafair.leaderboard.choice import Choice, read_choice
-from lorafair.leaderboard.layout import list_feet
+from lorafair.leaderboard.foot import list_feet
 from lorafair.leaderboard.line import build_lines
 from lorafair.leaderboard.render import dump_row, render_csv, render_markdown
 from lorafair.leaderboard.row import build_rows
