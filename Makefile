@@ -14,7 +14,7 @@ export GOMP_SPINCOUNT ?= 1000
 export VLLM_ENABLE_V1_MULTIPROCESSING ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install check format test test-fast test-engine test-package soak quickstart benchmark lock clean
+.PHONY: help install check format test test-fast test-engine test-package soak quickstart benchmark simulate lock clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ benchmark: $(STAMP)  ## the README's numbers, on the checkpoints of `make quicks
 	$(BIN)/python benchmarks/serving.py --base $(MODEL)
 	$(BIN)/python benchmarks/parity.py --base $(MODEL) $(CHECKPOINTS) --limit 56
 	$(BIN)/python benchmarks/training.py --model $(MODEL) --pairs 7 --steps 20
+
+simulate: $(STAMP)  ## coverage, false verdicts and power on simulated audits of known truth (hours)
+	$(BIN)/python benchmarks/statistics.py
 
 lock: $(STAMP)  ## write requirements/cpu.txt from what is installed in .venv
 	$(BIN)/python requirements/lock.py

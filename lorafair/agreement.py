@@ -8,6 +8,8 @@ from typing import Any
 
 METADATA = ("version", "k", "topk", "dataset", "lexicon", "part", "language", "temperature", "max_gen_toks")
 """Settings of a task's metadata that change what is asked or what a number means."""
+CLASSES = ("positive", "classes")
+"""The same, of tasks with labels."""
 
 
 def read_settings(results: Mapping[str, Any], task: str) -> dict[str, Any]:
@@ -15,7 +17,7 @@ def read_settings(results: Mapping[str, Any], task: str) -> dict[str, Any]:
     config = results["configs"].get(task) or {}
     metadata = config.get("metadata") or {}
     ours = results.get("lorafair") or {}
-    found = {key: metadata.get(key) for key in METADATA if isinstance(metadata, dict)}
+    found = {key: metadata.get(key) for key in (*METADATA, *CLASSES) if isinstance(metadata, dict)}
     found |= {
         "generation_kwargs": config.get("generation_kwargs"),
         "num_fewshot": config.get("num_fewshot"),

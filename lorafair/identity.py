@@ -12,7 +12,11 @@ from lorafair.records import SCHEMA
 
 @dataclass(frozen=True)
 class Model:
-    """One model of an audit.  ``kind`` is base, adapter or full; None is "not known"."""
+    """One model of an audit.  ``kind`` is base, adapter or full; None is "not known".
+
+    ``seed`` is the training seed; ``recipe`` holds every other setting of the training, as text: checkpoints of one
+    base with equal recipes and different seeds are runs of one method.
+    """
 
     label: str
     kind: str
@@ -25,6 +29,8 @@ class Model:
     engine: str | None = None
     verified: str | None = None
     planted: dict[str, Any] | None = None
+    seed: int | None = None
+    recipe: str | None = None
 
     @property
     def content(self) -> tuple[str | None, str | None, str]:
@@ -77,13 +83,15 @@ def _from_record(ours: dict[str, Any], label: str | None) -> Model | str:
         _text(ours.get("engine")),
         _text(ours.get("verified")),
         planted if isinstance(planted, dict) else None,
+        *_read_training(ours.get("training")),
     )
 
 
 def _from_folder(base: str, adapter: str | None, label: str | None, engine: str | None) -> Model:
     """Plain lm-eval: what the adapter's (or the full checkpoint's) own files say, where the folder still exists."""
     folder = Path(adapter or base)
-    settings = _read(folder / "provenance.json").get("settings")
+    provenance = _read(folder / "provenance.json")
+    settings = provenance.get("settings")
     settings = settings if isinstance(settings, dict) else {}
     config = _read(folder / "adapter_config.json")
     kind = "adapter" if adapter else "full" if settings.get("method") == "full" else "base"
@@ -102,7 +110,20 @@ def _from_folder(base: str, adapter: str | None, label: str | None, engine: str 
         engine,
         None,
         planted if isinstance(planted, dict) and kind != "base" else None,
+        *(_read_training(provenance) if kind != "base" else (None, None)),
     )
+
+
+def _read_training(provenance: Any) -> tuple[int | None, str | None]:
+    """(training seed, everything else that shaped the weights) from a checkpoint's provenance."""
+    if not isinstance(provenance, dict):
+        return None, None
+    seeds, settings = provenance.get("seeds"), provenance.get("settings")
+    inputs = settings.get("inputs") if isinstance(settings, dict) else None
+    if not isinstance(seeds, dict) or not isinstance(inputs, dict):
+        return None, None
+    shared = {key: value for key, value in inputs.items() if key != "seed"}
+    return _whole(seeds.get("training")), json.dumps(shared, sort_keys=True)
 
 
 def _parse_arguments(found: Any) -> dict[str, str]:

@@ -65,19 +65,21 @@ def measure(metric: Metric, columns: Mapping[str, Any], weights: Floats, setting
         settings: handed to the metric.
 
     Returns:
-        the keys of :func:`list_keys` as float arrays of shape (B,); what else the metric gives is left out.
+        the keys of :func:`list_keys` as float arrays of shape (B,), NaN for ``overall`` or a gap that the metric leaves
+        out; what else it gives is dropped.
 
     Raises:
-        PluginFailed: for missing keys, other shapes or types, or infinity, in words that follow the metric's name.
+        PluginFailed: for missing groups, other shapes or types, or infinity, in words that follow the metric's name.
     """
     table = Table(**columns)
     found = metric(table, weights, **settings)
     if not isinstance(found, Mapping):
         raise PluginFailed(f"gave {repr(found)[:80]} where a mapping of keys to arrays was expected")
     needed = list_keys(table)
-    if missing := [key for key in needed if key not in found]:
+    if missing := [key for key in needed if key not in found and key.startswith("group:")]:
         raise PluginFailed(f"gave nothing for {', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}")
-    return {key: _take(key, found[key], len(weights)) for key in needed}
+    nothing = np.full(len(weights), np.nan)
+    return {key: _take(key, found.get(key, nothing), len(weights)) for key in needed}
 
 
 def list_keys(table: Table) -> list[str]:

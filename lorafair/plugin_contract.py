@@ -66,7 +66,7 @@ CONTRACTS: dict[str, Contract] = {
             "{`overall`, `group:<attribute>=<name>`, `gap`: array of shape (B,)}, NaN where nothing can be estimated; "
             "`overall` or `gap` may be left out",
             ("table", "weights"),
-            fields=("higher_is_better", "row_additive", "mean_of_y", "version"),
+            fields=("higher_is_better", "row_additive", "mean_of_y", "version", "needs"),
         ),
         Contract(
             "method",

@@ -33,6 +33,7 @@ def describe(target: Any) -> dict[str, Any]:
     source = getattr(inspect.getmodule(target), "__file__", None)
     said = {key: getattr(target, key) for key in TYPES if hasattr(target, key)}  # a class may say it for its objects
     said |= {key: value for key, value in getattr(target, "__dict__", {}).items() if not key.startswith("_")}
+    said = {key: list(value) if isinstance(value, tuple) else value for key, value in said.items()}
     attributes = {key: value for key, value in said.items() if _is_plain(value)}
     return {
         "parameters": list(parameters),

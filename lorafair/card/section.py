@@ -7,7 +7,8 @@ from pathlib import PurePath
 
 from lorafair.identity import Model
 from lorafair.leaderboard.escape import escape_markdown
-from lorafair.leaderboard.layout import CLAIM, format_interval, format_number
+from lorafair.leaderboard.foot import CLAIM
+from lorafair.leaderboard.number import format_interval, format_number
 from lorafair.leaderboard.row import Rows
 from lorafair.records import Comparison, Row
 

@@ -12,6 +12,7 @@ from lorafair.engines.batch import by_checkpoint, take_whole
 from lorafair.engines.contract import CheckpointRefused, Engine, EngineSettings, find_version
 from lorafair.engines.vllm_cpu_logprob import apply_batched_logprobs
 from lorafair.engines.vllm_cpu_lora import apply_dense_lora
+from lorafair.engines.vllm_cpu_seed import apply_seeded_prompts
 from lorafair.engines.vllm_fit import find_misfit
 from lorafair.engines.vllm_job import (
     Job,
@@ -78,8 +79,7 @@ class VllmEngine(Engine):
     def warm(self) -> None:
         """Import vLLM."""
         set_environment(self.settings.device)
-        import vllm.entrypoints.llm
-        import vllm.v1.engine.llm_engine  # noqa: F401
+        import vllm.entrypoints.llm  # noqa: F401
 
     def start(self) -> None:
         """Start the engine on the base's weights."""
@@ -94,6 +94,7 @@ class VllmEngine(Engine):
         from vllm import LLM
 
         if cpu:
+            apply_seeded_prompts()
             apply_batched_logprobs()
             if self._adapters:
                 apply_dense_lora()

@@ -7,7 +7,7 @@ import io
 from lorafair.gate.check import Check
 from lorafair.gate.evidence import Gated
 from lorafair.leaderboard.escape import strip_controls
-from lorafair.leaderboard.layout import format_interval, format_number
+from lorafair.leaderboard.number import format_interval, format_number
 
 STYLE = {"pass": "green", "fail": "bold red", "undecided": "yellow"}
 

@@ -2,49 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lorafair.errors import LorafairError, did_you_mean
 from lorafair.identity import Model
+from lorafair.leaderboard.applicable import Asked, list_tables, of_scores, select_metrics
+from lorafair.leaderboard.frame import Frame, build_frame, build_tables, note_positives
 from lorafair.samples import Audit, Samples
 from lorafair.statistics.compare import Column
+from lorafair.statistics.table import Floats, Table
 
 
-def arrange(audit: Audit) -> list[Column]:
-    """One column per (task, metric), in order of their names, over the union of the models' documents.
+def arrange(audit: Audit, metrics: Sequence[Asked] | None = None) -> list[Column]:
+    """One column per (task, per-document value) and one per (task, metric) that the task's labels and answers allow.
 
-    A document is the same for two models when its number and lm-eval's hash of it agree; its groups and cluster are
-    those of the first model that has it.
+    ``acc`` gives way to ``accuracy`` where both say the same of every document; a value that the samples call like a
+    metric stands in its place, with a note.  Descriptive metrics are none of these:
+    :func:`lorafair.leaderboard.descriptive.describe_groups`.
+
+    Args:
+        audit: all models' samples.
+        metrics: of :func:`select_metrics`, the default ones if None; columns of others are exploratory.
     """
-    columns = []
+    columns, metrics = [], select_metrics() if metrics is None else metrics
     for task in sorted({one.task for one in audit.samples}):
         found = [one for one in audit.samples if one.task == task]
-        keys = list(dict.fromkeys(key for one in found for key in one.keys))
-        place = {key: i for i, key in enumerate(keys)}
-        groups: list[dict[str, list[str]]] = [{}] * len(keys)
-        clusters = [""] * len(keys)
-        for one in reversed(found):
-            for key, group, cluster in zip(one.keys, one.groups, one.clusters, strict=True):
-                groups[place[key]], clusters[place[key]] = group, cluster
-        codes = np.unique(clusters, return_inverse=True)[1].astype(np.intp)
-        attributes = sorted({attribute for group in groups for attribute in group})
-        names = {a: tuple(sorted({name for group in groups for name in group.get(a, ())})) for a in attributes}
-        matrices = {a: np.array([[name in g.get(a, ()) for name in names[a]] for g in groups]) for a in attributes}
-        for metric in sorted({metric for one in found for metric in one.values}):
-            values = {one.model: _place(one, metric, place) for one in found if metric in one.values}
-            if all(np.isnan(each).all() for each in values.values()):
-                continue
-            direction = next((d for one in found if (d := one.direction.get(metric)) is not None), None)
-            columns.append(Column(task, metric, values, codes, matrices, names, direction))
+        frame = build_frame(found)
+        note_positives(task, found)
+        shape: dict[str, Any] = {"cluster": frame.cluster, "groups": frame.groups, "names": frame.names}
+        labelled = _arrange_metrics(task, found, frame, [one for one in metrics if not one.descriptive])
+        own = {name for one in found for name in one.values}
+        labelled = [one for one in labelled if one.metric not in own]
+        accuracy = next((c.values for c in labelled if c.metric == "accuracy"), None)
+        for metric in sorted(own):
+            values = {o.model: frame.spread(o, o.values[metric]) for o in found if metric in o.values}
+            known = any(not np.isnan(each).all() for each in values.values())
+            if known and not (metric == "acc" and accuracy is not None and _are_equal(values, accuracy)):
+                direction = next((d for one in found if (d := one.direction.get(metric)) is not None), None)
+                columns.append(Column(task, metric, values, higher_is_better=direction, **shape))
+        columns += labelled
+        for name in sorted(own & {one.name for one in metrics}):
+            _note(found, f"{task}: {name} is what its samples say themselves, not the metric of that name")
     return columns
 
 
-def _place(samples: Samples, metric: str, place: dict[str, int]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    values = np.full(len(place), np.nan)
-    values[[place[key] for key in samples.keys]] = samples.values[metric]
+def _note(found: list[Samples], note: str) -> None:
+    if note not in found[0].notes:
+        found[0].notes.append(note)
+
+
+def _arrange_metrics(task: str, found: list[Samples], frame: Frame, metrics: list[Asked]) -> list[Column]:
+    """Columns of the metrics that apply: per-document values where a metric is their mean, tables where it is not."""
+    tables, columns = build_tables(found, frame), []
+    shape: dict[str, Any] = {"cluster": frame.cluster, "groups": frame.groups, "names": frame.names}
+    for one in metrics:
+        for name, each in list_tables(one, found, frame, tables):
+            values = {label: value_documents(one, table) for label, table in each.items()}
+            if all(np.isnan(value).all() for value in values.values()):
+                continue
+            whole = None if hasattr(one.function, "document_value") else one.function
+            better = one.higher_is_better
+            if better is None and of_scores(one):
+                value = name.partition(":")[2]
+                better = next((d for o in found if (d := o.direction.get(value)) is not None), None)
+            column = Column(task, name, values, higher_is_better=better, **shape)
+            mine = {o.model: [frame.place[key] for key in o.keys] for o in found}
+            unscored = {label: int((~find_usable(one, table)[mine[label]]).sum()) for label, table in each.items()}
+            primary = one.primary and better is not None
+            whole_tables = None if whole is None or _is_mean(one) else each
+            columns.append(replace(column, function=whole, tables=whole_tables, primary=primary, unscored=unscored))
+    return columns
+
+
+def find_usable(metric: Asked, table: Table) -> NDArray[np.bool_]:
+    """(n,) documents that have the columns which the metric needs."""
+    usable = np.ones(len(table.y), dtype=bool)
+    if "y" in metric.needs:
+        usable &= ~np.isnan(table.y)
+    if "answer" in metric.needs and table.answer is not None:
+        usable &= table.answer >= 0
+    for need in ("prob", "confidence", "score"):
+        if need in metric.needs:
+            usable &= ~np.isnan(getattr(table, need))
+    if "logprob" in metric.needs and table.logprob is not None:
+        usable &= ~np.isnan(table.logprob).all(axis=1)
+    return usable
+
+
+def value_documents(metric: Asked, table: Table) -> Floats:
+    """(n,) what the metric is the mean of, or for one that is no mean 0 where it can be computed; NaN elsewhere."""
+    usable, values = find_usable(metric, table), np.full(len(table.y), np.nan)
+    if usable.any():
+        one: Callable[[Table], Floats] | None = getattr(metric.function, "document_value", None)
+        values[usable] = one(table.take(usable)) if one else table.y[usable] if _is_mean(metric) else 0.0
     return values
+
+
+def label_metric(samples: Samples, metric: str) -> str:
+    """How a table calls a row's metric: by the task's own label of the value, ``best of LABEL`` for ``best:value``."""
+    name, _, value = metric.partition(":")
+    return f"{name} of {samples.labels.get(value, value)}" if value else samples.labels.get(metric, metric)
+
+
+def _is_mean(metric: Asked) -> bool:
+    """Whether the metric is the mean of the score that it is asked about, so that exact bounds apply."""
+    return of_scores(metric) and bool(getattr(metric.function, "mean_of_y", False))
+
+
+def _are_equal(one: Mapping[str, Floats], other: Mapping[str, Floats]) -> bool:
+    return all(label in other and np.array_equal(each, other[label], equal_nan=True) for label, each in one.items())
 
 
 def find_references(model: Model, models: Iterable[Model], against: str | None) -> list[str]:

@@ -3,84 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
 from lorafair.identity import Model
-from lorafair.isolation import PluginFailed, is_built_in, read_remarks
-from lorafair.metric import list_keys, load_metric
+from lorafair.isolation import read_remarks
+from lorafair.leaderboard.applicable import Asked, of_scores
+from lorafair.leaderboard.column import label_metric
+from lorafair.leaderboard.tried import Tried
 from lorafair.records import Row
-from lorafair.registry import load_registry
 from lorafair.samples import Audit, Samples
 from lorafair.statistics.compare import Column
-from lorafair.statistics.table import Floats, Metric, Table
+from lorafair.statistics.table import Metric
 
-Failures = dict[tuple[str, str], str]
-"""(task, metric) -> why there is no number."""
-
-
-class Tried:
-    """A stranger's metric that has answered once; should it fail later, NaN takes its place and ``failed`` says why."""
-
-    def __init__(self, name: str) -> None:
-        self.failed = ""
-        self.entry = load_registry().get("metric", name)
-        self._ask = load_metric(name)
-        self.__dict__ = vars(self._ask) | self.__dict__
-
-    def __call__(self, table: Table, weights: Floats, **settings: Any) -> dict[str, Floats]:
-        """The metric's answer, or NaN for every key."""
-        if not self.failed:
-            try:
-                return self._ask(table, weights, **settings)
-            except PluginFailed as error:
-                self.failed = str(error)
-        return {key: np.full(len(weights), np.nan) for key in list_keys(table)}
+Failures = dict[tuple[str, str], tuple[str, Column]]
+"""(task, metric) -> why there is no number, and the column that it would be in."""
 
 
-def try_metric(name: str, columns: Sequence[Column]) -> tuple[Metric, list[Column], Failures]:
-    """The metric of the registry, the columns that it can measure, and why it fails on the others.
+def try_columns(function: Metric, columns: Sequence[Column]) -> tuple[list[Column], Failures]:
+    """The columns that their metrics can measure, and why they fail on the others.
 
     A stranger's is asked once about each model's documents first, so that a column that fails is in no family.
+
+    Args:
+        function: the metric of columns without one of their own.
+        columns: of all tasks.
     """
-    failed: Failures = {}
-    entry = load_registry().get("metric", name)
-    if is_built_in(entry):
-        return load_metric(name), list(columns), failed
-    try:
-        function = Tried(name)
-    except PluginFailed as error:
-        return load_metric("rate"), [], {(column.task, column.metric): str(error) for column in columns}
+    good, failed = [], Failures()
     for column in columns:
-        tables = [column.table(label)[0] for label in column.values]
-        for table in (each for each in tables if len(each.y)):
-            function(table, np.ones((2, len(table.y))))
-        if function.failed:
-            failed[column.task, column.metric], function.failed = function.failed, ""
-    return function, [column for column in columns if (column.task, column.metric) not in failed], failed
+        metric = column.function or function
+        if isinstance(metric, Tried):
+            tables = [column.table(label)[0] for label in column.values]
+            for table in (each for each in tables if len(each.y)):
+                metric(table, np.ones((2, len(table.y))))
+            if why := metric.take_failure():
+                failed[column.task, column.metric] = why, column
+                continue
+        good.append(column)
+    return good, failed
 
 
 def add_failures(
-    rows: list[Row], audit: Audit, columns: Sequence[Column], metric: Metric, failed: Failures
-) -> tuple[list[Row], Failures, list[str]]:
+    rows: list[Row],
+    audit: Audit,
+    columns: Sequence[Column],
+    function: Metric,
+    failed: Failures,
+    metrics: Iterable[Asked] = (),
+) -> tuple[list[Row], list[str], list[str]]:
     """The rows, with one for each model and column that has no number because the metric or a scorer failed.
 
+    Args:
+        rows: of the columns.
+        audit: all models' samples.
+        columns: those that were measured.
+        function: the metric of columns without one of their own.
+        failed: of :func:`try_columns`.
+        metrics: those computed beside ``function``; of a score that has no numbers they have none.
+
     Returns:
-        the rows (none of the metric's own where it failed after it had answered once), why columns failed, and what
-        the metric did beside measuring.
+        the rows (none of a column whose metric failed after it had answered once), why metrics failed, and what
+        strangers' metrics did beside measuring.
     """
-    if isinstance(metric, Tried) and metric.failed:
-        failed, rows = {(column.task, column.metric): metric.failed for column in columns} | failed, []
-    models, more = {model.label: model for model in audit.models}, []
+    tried = {(c.task, c.metric): (c.function or function, c) for c in columns}
+    failed = {k: (m.failed, c) for k, (m, c) in tried.items() if isinstance(m, Tried) and m.failed} | failed
+    rows = [row for row in rows if (row.task, row.metric) not in failed]
+    models, more, metrics = {model.label: model for model in audit.models}, list[Row](), list(metrics)
     for one in audit.samples:
-        here = {name: why for (task, name), why in failed.items() if task == one.task and name in one.values}
-        more += [_describe(models[one.model], one, *item) for item in sorted((one.failed | here).items())]
-    said = read_remarks(metric.entry) if isinstance(metric, Tried) else ""
-    return rows + more, failed, [said] if said else []
+        here = {m: (why, c) for (task, m), (why, c) in failed.items() if task == one.task and one.model in c.values}
+        names = ["", *(f"{each.name}:" for each in metrics if of_scores(each))]
+        lost: dict[str, tuple[str, Column | None]] = {
+            f"{n}{m}": (why, None) for m, why in one.failed.items() for n in names
+        }
+        more += [_describe(models[one.model], one, metric, *told) for metric, told in sorted((lost | here).items())]
+    strangers = dict.fromkeys(m for m in (function, *(each.function for each in metrics)) if isinstance(m, Tried))
+    remarks = [said for m in strangers if (said := read_remarks(m.entry))]
+    return rows + more, list(dict.fromkeys(why for why, _ in failed.values())), remarks
 
 
-def _describe(model: Model, samples: Samples, metric: str, why: str) -> Row:
+def _describe(model: Model, samples: Samples, metric: str, why: str, column: Column | None) -> Row:
     return Row(
         model=model.label,
         base=model.base,
@@ -93,8 +94,8 @@ def _describe(model: Model, samples: Samples, metric: str, why: str) -> Row:
         task=samples.task,
         task_version=samples.version,
         metric=metric,
-        metric_label=samples.labels.get(metric, metric),
-        higher_is_better=samples.direction.get(metric),
+        metric_label=label_metric(samples, metric),
+        higher_is_better=column.higher_is_better if column else samples.direction.get(metric),
         kind="overall",
         attribute=None,
         group=None,

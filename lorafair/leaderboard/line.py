@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +10,19 @@ from lorafair.errors import LorafairError, did_you_mean
 from lorafair.records import Comparison, Row
 
 
+def is_certain(change: Comparison | None, alpha: float = 0.05) -> bool:
+    """Whether a difference carries the mark ``*``: its interval leaves out 0 and its adjusted p is at most alpha."""
+    if change is None or change.low is None or change.high is None or change.p_adjusted is None:
+        return False
+    return (change.low > 0 or change.high < 0) and change.p_adjusted <= alpha
+
+
 @dataclass
 class Cell:
-    """One model's answer to one (task, metric): its rows, and its differences from the shown reference."""
+    """One model's answer to one (task, metric): its rows, and its differences from the shown reference.
+
+    A descriptive metric has a cell per attribute, (task, ``metric:attribute``), whose ``overall`` is its gap row.
+    """
 
     overall: Row
     groups: list[Row] = field(default_factory=list)
@@ -28,7 +38,8 @@ class Cell:
         said = [f"{word} for {names}" for word, names in lists.items() if names]
         if said:
             return ("mixed: " if len(said) > 1 else "") + "; ".join(said)
-        return "" if not words else "undecided" if "undecided" in words.values() else "no claim"
+        weakest = ("undecided", "not worse", "equivalent")
+        return "" if not words else next((word for word in weakest if word in words.values()), "no claim")
 
 
 @dataclass
@@ -44,6 +55,11 @@ class Line:
     def model(self) -> str:
         """The model's label."""
         return self.first.model
+
+    @property
+    def is_full(self) -> bool:
+        """Full fine-tuning that is no planted control: like the base it is pinned to the top of a table."""
+        return not self.is_base and self.first.method == "full" and self.first.planted is None
 
     @property
     def unverified(self) -> bool:
@@ -71,6 +87,7 @@ def build_lines(
     against: str | None,
     sort: str | None = None,
     metrics: Iterable[str] = (),
+    references: Mapping[str, str] | None = None,
 ) -> list[Line]:
     """Pivot rows by model.
 
@@ -78,9 +95,10 @@ def build_lines(
         rows: all rows of an audit; a filter here changes no p value.
         bases: labels of the base models, which come first.
         against: the reference to show; None: each model's base.
-        sort: a metric (``metric`` or ``task/metric``) to order the models by, best first; otherwise adapters by method
-            and rank, full fine-tuning, then planted controls.
+        sort: a metric (``metric`` or ``task/metric``) to order the models by, best first in the metric's direction;
+            otherwise by method and rank, planted controls last.  The base and full fine-tuning stay on top.
         metrics: only these (``metric`` or ``task/metric``); empty: all.
+        references: model -> the reference to show for it, instead of ``against`` and its base.
 
     Raises:
         LorafairError: for a metric that no row has.
@@ -91,13 +109,19 @@ def build_lines(
     if unknown:
         raise LorafairError("\n".join(f"No result has the metric {n!r}.{did_you_mean(n, known)}" for n in unknown))
     pinned, lines = set(bases), dict[str, Line]()
-    references = {c.reference for row in rows for c in row.comparisons}
+    compared = {c.reference for row in rows for c in row.comparisons}
     for row in rows:
         if wanted and row.metric not in wanted and f"{row.task}/{row.metric}" not in wanted:
             continue
         default = next((c.reference for c in row.comparisons if c.reference in pinned), None)
-        reference = against if against in references else default
+        reference = against if against in compared else default
+        if references is not None:
+            reference = references.get(row.model)
         line = lines.setdefault(row.model, Line(row, None, {}, row.model in pinned))
+        if row.kind == "gap" and (row.task, row.metric) not in line.cells:  # a descriptive metric: nothing but its gap
+            level = next((c for c in row.comparisons if c.reference == reference), None)
+            line.cells[row.task, f"{row.metric}:{row.attribute}"] = Cell(row, level=level)
+            continue
         if row.kind == "overall":
             cell = line.cells.setdefault((row.task, row.metric), Cell(row))
             cell.level = next((c for c in row.comparisons if c.reference == reference), None)
@@ -114,12 +138,17 @@ def build_lines(
 def _order(line: Line, sort: str | None) -> tuple[object, ...]:
     first, by = line.first, 0.0
     if sort is not None:
-        cell = next((c for (task, metric), c in line.cells.items() if sort in (metric, f"{task}/{metric}")), None)
+        cell = next((c for (task, metric), c in line.cells.items() if sort in _name(metric, task, c)), None)
         value = cell.overall.estimate if cell else None
         sign = -1.0 if cell and cell.overall.higher_is_better else 1.0
         by = float("inf") if value is None else sign * value
-    place = (first.planted is not None, first.method == "full", first.method or "", first.rank or 0)
-    return (not line.is_base, by, *place, line.model)
+    place = (first.planted is not None, first.method or "", first.rank or 0)
+    return (not line.is_base, not line.is_full, by, *place, first.claim != "method", line.model)
+
+
+def _name(metric: str, task: str, cell: Cell) -> set[str]:
+    plain = cell.overall.metric
+    return {metric, plain, f"{task}/{metric}", f"{task}/{plain}"}
 
 
 def check_controls(lines: Iterable[Line]) -> list[Control]:

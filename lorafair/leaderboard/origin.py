@@ -11,14 +11,19 @@ from lorafair.metric import identify_metric
 from lorafair.provenance import collect_provenance
 
 
-def write_provenance(found: Rows, path: Path, metrics: Sequence[str] = ("rate",)) -> None:
+def write_provenance(found: Rows, path: Path, metrics: Sequence[str] | None = None) -> None:
     """Write ``rows.provenance.json``: seed, resamples, and by metric its origin, version, target and source hash.
+
+    Args:
+        found: the rows.
+        path: the file.
+        metrics: names of the registry; None: those that the rows were computed by.
 
     Raises:
         OSError: if the file cannot be written.
     """
     told = {}
-    for name in metrics:
+    for name in found.metrics if metrics is None else metrics:
         try:
             told[name] = identify_metric(name)
         except PluginFailed as error:

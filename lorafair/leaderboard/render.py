@@ -1,20 +1,24 @@
-"""The formats: terminal, md, csv and json, one function each, all from the same rows and lines."""
+"""The formats terminal, md and json, one function each; latex, html and csv stand beside this file."""
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from lorafair.errors import LorafairError
-from lorafair.leaderboard.escape import escape_csv, escape_markdown, strip_controls
-from lorafair.leaderboard.layout import CLAIM, Grid, lay_out, list_feet
-from lorafair.leaderboard.line import Line, check_controls
+from lorafair.leaderboard.escape import escape_markdown, strip_controls
+from lorafair.leaderboard.flat import render_csv
+from lorafair.leaderboard.foot import list_feet
+from lorafair.leaderboard.layout import Grid, lay_out
+from lorafair.leaderboard.line import Line
 from lorafair.leaderboard.row import Rows
+from lorafair.leaderboard.selection import DEFAULT
 from lorafair.record_file import write_records
 from lorafair.records import Row
+
+__all__ = ["render_csv", "render_json", "render_markdown", "render_terminal", "split_columns", "write_rows"]
 
 
 def dump_row(row: Row) -> str:
@@ -39,10 +43,10 @@ def render_json(rows: Sequence[Row]) -> str:
     return "[\n" + ",\n".join(dump_row(row) for row in rows) + "\n]\n"
 
 
-def render_markdown(found: Rows, lines: Sequence[Line]) -> str:
+def render_markdown(found: Rows, lines: Sequence[Line], chosen: frozenset[str] = DEFAULT) -> str:
     """Markdown tables; every text is escaped."""
     parts = []
-    for grid in lay_out(lines):
+    for grid in lay_out(lines, chosen):
         table = [[_join(cell) for cell in row] for row in (grid.header, *grid.body)]
         rule = ["---"] * len(grid.header)
         parts.append(f"**{escape_markdown(grid.title)}**\n")
@@ -55,68 +59,7 @@ def _join(cell: list[str]) -> str:
     return "<br>".join(escape_markdown(text) for text in cell)
 
 
-def render_csv(lines: Sequence[Line]) -> str:
-    """A line per model; numbers as in the rows, text guarded against spreadsheet formulas."""
-    controls = {one.model: one for one in check_controls(lines)}
-    table: list[dict[str, object]] = []
-    for line in lines:
-        row, control = line.first, controls.get(line.model)
-        flat: dict[str, object] = {
-            "model": row.model,
-            "base": row.base,
-            "method": row.method,
-            "rank": row.rank,
-            "trainable_parameters": row.trainable_parameters,
-            "engine": row.engine,
-            "serving": "base" if line.is_base else "unverified serving" if line.unverified else row.verified,
-            "compared_with": line.reference,
-            "planted": control and f"{control.group} {control.planted:+.3f}",
-            "planted_measured": control and control.measured and control.measured.difference,
-            "planted_verdict": control and (None if control.right is None else "right" if control.right else "wrong"),
-        }
-        for (task, metric), cell in line.cells.items():
-            at, one = f"{task}/{metric}", cell.overall
-            flat |= {f"{at}": one.estimate, f"{at} low": one.low, f"{at} high": one.high}
-            flat |= {f"{at} label": one.metric_label, f"{at} data": "sample data" if one.sample_data else "full data"}
-            flat |= {f"{at} n": one.n, f"{at} clusters": one.clusters, f"{at} method": one.method_interval}
-            flat |= {f"{at} failed": one.failed} if one.failed else {}
-            level = cell.level
-            flat |= {
-                f"{at} difference": level and level.difference,
-                f"{at} difference low": level and level.low,
-                f"{at} difference high": level and level.high,
-                f"{at} p adjusted": level and level.p_adjusted,
-                f"{at} level verdict": level and level.verdict,
-                f"{at} fairness verdict": cell.fairness or None,
-            }
-            for group in cell.groups:
-                name = f"{at} {group.attribute}={group.group}"
-                change = cell.contrasts.get((str(group.attribute), str(group.group)))
-                flat |= {
-                    name: group.estimate,
-                    f"{name} low": group.low,
-                    f"{name} high": group.high,
-                    f"{name} n": group.n,
-                }
-                flat |= {f"{name} contrast change": change and change.difference}
-                flat |= {f"{name} contrast change low": change and change.low}
-                flat |= {f"{name} contrast change high": change and change.high}
-            for gap in cell.gaps:
-                name = f"{at} gap:{gap.attribute}"
-                flat |= {f"{name} (descriptive)": gap.estimate, f"{name} scorer": gap.scorer_gap}
-        flat["claims"] = CLAIM
-        table.append(flat)
-    header = list(dict.fromkeys(key for flat in table for key in flat))
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([escape_csv(key) for key in header])
-    for flat in table:
-        values = (flat.get(key) for key in header)
-        writer.writerow(["" if v is None else escape_csv(v) if isinstance(v, str) else v for v in values])
-    return buffer.getvalue()
-
-
-def render_terminal(found: Rows, lines: Sequence[Line], width: int) -> str:
+def render_terminal(found: Rows, lines: Sequence[Line], width: int, chosen: frozenset[str] = DEFAULT) -> str:
     """Rich tables, split by columns where ``width`` characters do not hold them; no markup is read from any text."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -125,12 +68,16 @@ def render_terminal(found: Rows, lines: Sequence[Line], width: int) -> str:
 
     buffer = io.StringIO()
     console = Console(file=buffer, width=width, color_system=None, highlight=False, emoji=False, markup=False)
-    for grid in sorted(lay_out(lines), key=lambda grid: grid.fixed):  # the main table last: a terminal shows the end
-        for number, columns in enumerate(_split(grid, width)):
-            table = Table(box=SIMPLE_HEAD, show_lines=grid.fixed > 1, pad_edge=False)
+    for grid in sorted(
+        lay_out(lines, chosen), key=lambda grid: grid.main
+    ):  # main tables last: a terminal shows the end
+        for number, columns in enumerate(split_columns(grid, width)):
+            table = Table(box=SIMPLE_HEAD, show_lines=grid.main, pad_edge=False)
             for column in columns:
                 table.add_column(Text(_text(grid.header[column])), overflow="fold")
-            for row in grid.body:
+            for place, row in enumerate(grid.body):
+                if place in grid.sections:
+                    table.add_section()
                 table.add_row(*(Text(_text(row[column])) for column in columns))
             console.print(Text(strip_controls(grid.title) + (" (continued)" if number else ""), style="bold"))
             console.print(table)
@@ -143,7 +90,7 @@ def _text(cell: list[str]) -> str:
     return "\n".join(strip_controls(text) for text in cell)
 
 
-def _split(grid: Grid, width: int) -> list[list[int]]:
+def split_columns(grid: Grid, width: int) -> list[list[int]]:
     """Columns of the tables that a grid becomes: the fixed ones, and as many others as fit."""
     sizes = [
         max(len(text) for cell in (head, *(row[k] for row in grid.body)) for text in (*cell, "")) + 3

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
-import numpy as np
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from lorafair.identity import Model
-from lorafair.leaderboard.column import arrange, find_references
-from lorafair.leaderboard.failure import add_failures, try_metric
-from lorafair.records import Comparison, Row
+from lorafair.leaderboard.applicable import find_computed, select_metrics
+from lorafair.leaderboard.choice import Choice
+from lorafair.leaderboard.column import arrange, find_references, label_metric
+from lorafair.leaderboard.comparison import compare_contrasts, compare_levels
+from lorafair.leaderboard.descriptive import describe_groups
+from lorafair.leaderboard.failure import add_failures, try_columns
+from lorafair.leaderboard.method_row import add_methods
+from lorafair.leaderboard.note import list_notes
+from lorafair.leaderboard.tried import open_metric
+from lorafair.records import Row
 from lorafair.samples import Audit, Samples
 from lorafair.statistics.compare import Column, Pair, claim, measure, subtract
 from lorafair.statistics.correction import scale_resamples
 from lorafair.statistics.interval import Estimate
 from lorafair.statistics.summary import Settings, Summary
-from lorafair.statistics.verdict import certain_sign, judge
 
 
 @dataclass(frozen=True)
 class Rows:
     """The rows of one audit and how they were made, for the lines under a table.
 
-    ``family``: reference -> (number of level tests, number of contrast tests) that Holm corrected over; ``failed``:
-    why the metric gave no number, a sentence each.
+    ``family``: reference -> (number of level tests, number of contrast tests) that were corrected over; ``failed``:
+    why metrics gave no number, a sentence each; ``metrics``: those of the registry that rows were computed by;
+    ``claims``: what is claimed about which method.
     """
 
     rows: list[Row]
@@ -32,10 +38,20 @@ class Rows:
     family: dict[str, tuple[int, int]]
     notes: list[str]
     failed: list[str] = field(default_factory=list)
+    metrics: list[str] = field(default_factory=list)
+    claims: list[str] = field(default_factory=list)
 
 
 def build_rows(
-    audit: Audit, *, seed: int = 0, resamples: int | None = None, against: str | None = None, metric: str = "rate"
+    audit: Audit,
+    *,
+    seed: int = 0,
+    resamples: int | None = None,
+    against: str | None = None,
+    metric: str = "rate",
+    asked: Iterable[str] = (),
+    choice: Choice | None = None,
+    references: Mapping[str, list[str]] | None = None,
 ) -> Rows:
     """Measure every model, compare it with its references, and correct over the family of each reference.
 
@@ -47,21 +63,29 @@ def build_rows(
         resamples: B; by default 2,000, more for a large family.
         against: a label to compare with besides the base and full fine-tuning.
         metric: a metric of the registry, applied to each task's per-document values.
+        asked: further metrics of the registry, applied where a task's labels and answers allow: exploratory, no claim.
+        choice: primary metrics, correction and margin, as the recipe fixed them.
+        references: label -> the labels to compare it with, instead of its base, full fine-tuning and ``against``.
 
     Raises:
         LorafairError: for an unknown label or metric.
     """
-    function, columns, failed = try_metric(metric, arrange(audit))
-    references = {model.label: find_references(model, audit.models, against) for model in audit.models}
-    asked = sum(len(column.values) * max(1, len(column.groups)) for column in columns)
-    settings = Settings(seed=seed, resamples=scale_resamples(asked, resamples))
+    function, metrics = open_metric(metric), select_metrics([*asked, *(choice.names() if choice else ())])
+    columns, failed = try_columns(function, arrange(audit, metrics))
+    if references is None:
+        references = {model.label: find_references(model, audit.models, against) for model in audit.models}
+    choice = choice or Choice()
+    choice.check(columns)
+    columns = [replace(column, primary=choice.is_primary(column) or column.primary) for column in columns]
+    judged = [column for column in columns if choice.is_primary(column)]
+    settings = choice.settings(seed, scale_resamples(choice.count(judged), resamples))
     pairs: dict[str, list[Pair]] = {}
     for column in columns:
         for label in column.values:
             for reference in references[label]:
                 if reference in column.values and (pair := subtract(column, label, reference, function, settings)):
                     pairs.setdefault(reference, []).append(pair)
-    claimed = {reference: claim(found, function, settings) for reference, found in pairs.items()}
+    claimed = {reference: claim(found, function, settings, choice.is_primary) for reference, found in pairs.items()}
     family = {
         reference: (
             sum(pair.p_level is not None for pair in found),
@@ -81,9 +105,12 @@ def build_rows(
                 keys = ((column.task, column.metric, model.label, one) for one in references[model.label])
                 mine = [of[key] for key in keys if key in of]
                 rows += _rows(model, column, samples[model.label, column.task], summary, mine, settings)
-    rows, failed, remarks = add_failures(rows, audit, columns, function, failed)
-    notes = [note for one in audit.samples for note in one.notes]
-    return Rows(rows, settings, family, notes + remarks, list(dict.fromkeys(failed.values())))
+    rows += describe_groups(audit, rows, references, settings, metrics)
+    more, claims = add_methods(audit, columns, references, function, settings, choice, _rows)
+    rows, why, remarks = add_failures(rows + more, audit, columns, function, failed, metrics)
+    computed = [metric, *find_computed((one.name for one in metrics), rows, audit)]
+    notes = [note for one in audit.samples for note in one.notes] + remarks + choice.describe(columns)
+    return Rows(rows, settings, family, notes, why, computed, claims)
 
 
 def _rows(
@@ -101,7 +128,7 @@ def _rows(
         task=column.task,
         task_version=samples.version,
         metric=column.metric,
-        metric_label=samples.labels.get(column.metric, column.metric),
+        metric_label=label_metric(samples, column.metric),
         higher_is_better=column.higher_is_better,
         kind="overall",
         attribute=None,
@@ -112,8 +139,8 @@ def _rows(
         group_n={f"{a}={name}": n for a, each in summary.group_n.items() for name, n in each.items()},
         descriptive=False,
         sample_data=samples.sample_data,
-        comparisons=[_compare_levels(pair, None, "", settings) for pair in pairs],
-        notes=_notes(column, model.label, samples, summary, pairs, settings),
+        comparisons=[compare_levels(pair, None, "", settings) for pair in pairs],
+        notes=list_notes(column, model.label, samples, summary, pairs, settings),
     )
     rows = [shared]
     for attribute, levels in summary.levels.items():
@@ -124,8 +151,8 @@ def _rows(
             if not summary.carries_claim(settings, attribute, name):
                 notes.append(f"too few documents for a claim ({settings.min_n} in {settings.min_clusters} clusters)")
             for pair in (one for one in pairs if name in one.summary.levels.get(attribute, {})):
-                comparisons.append(_compare_levels(pair, attribute, name, settings))
-                change, why = _compare_contrasts(pair, attribute, name, gap, settings)
+                comparisons.append(compare_levels(pair, attribute, name, settings))
+                change, why = compare_contrasts(pair, attribute, name, gap, settings)
                 comparisons.append(change)
                 notes += why
             update = {
@@ -144,13 +171,16 @@ def _rows(
                 "notes": notes,
             }
             rows.append(shared.model_copy(update=update))
+        contrasts = summary.contrasts[attribute].values()
         update = {
             "kind": "gap",
             "attribute": attribute,
             **_interval(summary.gaps[attribute]),
             "group_n": dict(summary.group_n[attribute]),
+            **_between(summary, attribute),
             "omnibus_p": summary.omnibus(attribute, settings),
             "scorer_gap": gap,
+            "largest_contrast": max((abs(c.value) for c in contrasts if c.value is not None), default=None),
             "descriptive": True,
             "comparisons": [],
             "notes": ["max minus min is biased upward by noise: it carries no verdict"],
@@ -163,74 +193,6 @@ def _interval(found: Estimate) -> dict[str, Any]:
     return {"estimate": found.value, "low": found.low, "high": found.high, "method_interval": found.method}
 
 
-def _comparison(
-    pair: Pair, quantity: Literal["level", "contrast"], found: Estimate, n: int, clusters: int, **claims: Any
-) -> Comparison:
-    return Comparison(
-        reference=pair.reference,
-        quantity=quantity,
-        difference=found.value,
-        low=found.low,
-        high=found.high,
-        method=found.method,
-        minimum_detectable=found.minimum_detectable,
-        documents=n,
-        clusters=clusters,
-        **claims,
-    )
-
-
-def _compare_levels(pair: Pair, attribute: str | None, name: str, settings: Settings) -> Comparison:
-    """The metric itself; a group's own level is exploratory and carries no claim."""
-    summary = pair.summary
-    if attribute is not None:
-        found = summary.levels[attribute][name]
-        n, clusters = summary.group_n[attribute][name], summary.group_clusters[attribute][name]
-        return _comparison(pair, "level", found, n, clusters, p=found.p, p_adjusted=None, verdict="no claim")
-    found = summary.overall
-    sign = certain_sign(found, pair.p_level, settings.alpha)
-    word = judge(sign, pair.column.higher_is_better, claim=pair.p_level is not None)
-    return _comparison(
-        pair, "level", found, summary.n, summary.clusters, p=found.p, p_adjusted=pair.p_level, verdict=word
-    )
-
-
-def _compare_contrasts(
-    pair: Pair, attribute: str, name: str, gap: float | None, settings: Settings
-) -> tuple[Comparison, list[str]]:
-    """This group against the rest, and why a certain change is not a verdict where it is not."""
-    found = pair.summary.contrasts[attribute][name]
-    adjusted = pair.p_contrast.get(attribute, {}).get(name)
-    sign = pair.named.get(attribute, {}).get(name, 0)
-    word = judge(sign, pair.column.higher_is_better, claim=adjusted is not None)
-    notes = []
-    if sign and gap is not None and found.value is not None and abs(found.value) <= gap:
-        word = "no claim"
-        notes.append(
-            f"change from {pair.reference} is within the scorer's own gap on neutral text ({gap:.3f}): no claim"
-        )
-    elif not sign and pair.certain.get(attribute, {}).get(name, 0):
-        named = ", ".join(pair.named.get(attribute, {})) or "no group by itself"
-        notes.append(f"change from {pair.reference} follows from that of {named}")
-    n, clusters = sum(pair.summary.group_n[attribute].values()), pair.summary.clusters
-    return _comparison(pair, "contrast", found, n, clusters, p=found.p_max, p_adjusted=adjusted, verdict=word), notes
-
-
-def _notes(
-    column: Column, label: str, samples: Samples, summary: Summary, pairs: list[Pair], settings: Settings
-) -> list[str]:
-    notes = []
-    if len(samples.keys) > summary.n:
-        notes.append(f"{len(samples.keys) - summary.n} of {len(samples.keys)} documents were not scored")
-    if summary.clusters < 2:
-        notes.append("one cluster: no interval")
-    elif not summary.carries_claim(settings):
-        notes.append(f"too few documents for a claim ({settings.min_n} in {settings.min_clusters} clusters)")
-    if column.higher_is_better is None:
-        notes.append("nothing says whether higher is better: no claim")
-    for pair in pairs:
-        one, other = column.values[label], column.values[pair.reference]
-        either = int((~np.isnan(one) | ~np.isnan(other)).sum())
-        if either > pair.summary.n:
-            notes.append(f"compared with {pair.reference} over the {pair.summary.n} of {either} documents both have")
-    return notes
+def _between(summary: Summary, attribute: str) -> dict[str, Any]:
+    found = summary.between.get(attribute, Estimate(None))
+    return {"between_variance": found.value, "between_low": found.low, "between_high": found.high}

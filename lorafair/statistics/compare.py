@@ -2,65 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from lorafair.statistics.correction import adjust_holm
+from lorafair.statistics.correction import adjust
+from lorafair.statistics.group_size import relate_to_share
 from lorafair.statistics.interval import Estimate
+from lorafair.statistics.log_odds import confirm
+from lorafair.statistics.margin import read_margin
+from lorafair.statistics.mcnemar import compare_answers
+from lorafair.statistics.pair import Column, Pair, sample_model
 from lorafair.statistics.resample import Sampled, sample
-from lorafair.statistics.summary import Settings, Summary, summarise
-from lorafair.statistics.table import Floats, Metric, Table
+from lorafair.statistics.summary import Settings, Summary, clip_levels, summarise
+from lorafair.statistics.table import Metric, Table
 from lorafair.statistics.verdict import certain_sign, name_groups
 
-
-@dataclass(frozen=True)
-class Column:
-    """A metric's values: ``values[label]`` (n,) over the union of all models' documents, NaN where not scored.
-
-    ``cluster`` (n,) integer codes, ``groups`` and ``names`` as in :class:`Table`; ``minus`` is a pair's difference.
-    """
-
-    task: str
-    metric: str
-    values: Mapping[str, Floats]
-    cluster: NDArray[np.intp]
-    groups: Mapping[str, NDArray[np.bool_]]
-    names: Mapping[str, tuple[str, ...]]
-    higher_is_better: bool | None
-    cache: dict[tuple[str, bytes], Sampled] = field(default_factory=dict)
-
-    def table(self, label: str, minus: str | None = None) -> tuple[Table, NDArray[np.bool_]]:
-        """A model's (or a pair's difference's) scored documents, with clusters numbered from 0, and which they are."""
-        y = self.values[label] if minus is None else self.values[label] - self.values[minus]
-        scored = ~np.isnan(y)
-        _, codes = np.unique(self.cluster[scored], return_inverse=True)
-        groups = {a: g[scored] for a, g in self.groups.items() if g[scored].any()}
-        return Table(y[scored], codes, groups, {a: self.names[a] for a in groups}), scored
-
-    def bounded(self, metric: Metric) -> bool:
-        """Whether exact bounds apply: the metric is the mean of values that all lie in [0, 1]."""
-        known = np.concatenate([v[~np.isnan(v)] for v in self.values.values()])
-        return bool(getattr(metric, "mean_of_y", False) and len(known) and known.min() >= 0 and known.max() <= 1)
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A paired difference ``label - reference`` over common documents, and what may be claimed from it.
-
-    ``p_level`` and ``p_contrast`` are adjusted over the family; ``named`` attribute -> group -> sign.
-    """
-
-    column: Column
-    label: str
-    reference: str
-    summary: Summary
-    p_level: float | None = None
-    p_contrast: dict[str, dict[str, float]] = field(default_factory=dict)
-    certain: dict[str, dict[str, int]] = field(default_factory=dict)
-    named: dict[str, dict[str, int]] = field(default_factory=dict)
+__all__ = ["Column", "Pair", "claim", "measure", "sample_model", "subtract"]
 
 
 def measure(column: Column, label: str, metric: Metric, settings: Settings) -> Summary | None:
@@ -68,9 +25,20 @@ def measure(column: Column, label: str, metric: Metric, settings: Settings) -> S
     table, scored = column.table(label)
     if not len(table.y):
         return None
-    return summarise(
-        _sample(column, label, table, scored, metric, settings), table, settings, exact=column.bounded(metric)
-    )
+    sampled = sample_model(column, label, table, scored, metric, settings)
+    found = summarise(sampled, table, settings, exact=column.bounded(metric))
+    for attribute, shares in settings.shares.items():
+        if attribute in found.levels:
+            found.slopes[attribute] = relate_to_share(
+                sampled, attribute, shares, clusters=found.clusters, alpha=settings.alpha
+            )
+    if settings.permute and column.is_mean(metric):
+        from lorafair.statistics.permutation import permute_groups
+
+        every = {attribute: permute_groups(table, attribute, settings) for attribute in table.groups}
+        found.permuted.update({attribute: p for attribute, p in every.items() if p is not None})
+    bounds: tuple[float, float] | None = getattr(column.function, "bounds", None)
+    return found if bounds is None else clip_levels(found, *bounds)
 
 
 def subtract(column: Column, label: str, reference: str, metric: Metric, settings: Settings) -> Pair | None:
@@ -79,53 +47,74 @@ def subtract(column: Column, label: str, reference: str, metric: Metric, setting
     if not len(table.y):
         return None
     sampled = [
-        _sample(column, one, replace(table, y=column.values[one][scored]), scored, metric, settings)
+        sample_model(column, one, column.narrow(one, table, scored), scored, metric, settings)
         for one in (label, reference)
     ]
-    found = summarise(sampled[0].minus(sampled[1]), table, settings, exact=column.bounded(metric), signed=True)
+    found = _summarise_pair(sampled[0], sampled[1], table, settings, column.bounded(metric))
+    if settings.permute and column.tables is None:
+        from lorafair.statistics.permutation import permute_pair
+
+        one, other = (replace(table, y=column.values[name][scored]) for name in (label, reference))
+        found = permute_pair(found, column.function or metric, (one, other), (sampled[0], sampled[1]), settings)
+    if column.is_mean(metric):
+        exact = compare_answers(table, *(column.values[one][scored] for one in (label, reference)))
+        if exact is not None:
+            how = f"{found.overall.method}, p by exact McNemar ({exact.gained} up, {exact.lost} down)"
+            found = replace(found, overall=replace(found.overall, p=exact.p, method=how))
     return Pair(column, label, reference, found)
 
 
-def _sample(
-    column: Column, label: str, table: Table, scored: NDArray[np.bool_], metric: Metric, settings: Settings
-) -> Sampled:
-    key = (label, scored.tobytes())
-    if key not in column.cache:
-        column.cache[key] = sample(metric, table, resamples=settings.resamples, seed=settings.seed)
-    return column.cache[key]
+def _summarise_pair(one: Sampled, other: Sampled, table: Table, settings: Settings, exact: bool) -> Summary:
+    return summarise(one.minus(other), table, settings, exact=exact, signed=True, pair=(one, other))
 
 
-def claim(pairs: list[Pair], metric: Metric, settings: Settings) -> list[Pair]:
+def claim(
+    pairs: list[Pair],
+    metric: Metric,
+    settings: Settings,
+    primary: Callable[[Column], bool] = lambda column: column.primary,
+) -> list[Pair]:
     """Correct over the family of one reference and decide which groups a verdict names.
 
     The level family is checkpoints x tasks x metrics; the contrast family checkpoints x tasks x metrics x attributes,
-    each represented by its omnibus p (max-T over the groups).  Holm over each; a group's adjusted p is at least its
-    attribute's.  Cells that carry no claim are not in the family.
+    each represented by its omnibus p (max-T over the groups).  Holm (or Benjamini-Hochberg) over each; a group's
+    adjusted p is at least its attribute's, and at least that of its confirmation in log-odds.  Cells that carry no
+    claim are not in the family, nor are those of metrics that are not ``primary``: they are exploratory.  Questions
+    with a margin have families of their own.
     """
+    judged = [(i, pair) for i, pair in enumerate(pairs) if primary(pair.column)]
     levels = {
         i: pair.summary.overall.p
-        for i, pair in enumerate(pairs)
+        for i, pair in judged
         if pair.summary.overall.p is not None and pair.summary.carries_claim(settings)
     }
-    tests = {
-        (i, attribute): whole
-        for i, pair in enumerate(pairs)
-        for attribute in pair.summary.contrasts
-        if (whole := pair.summary.omnibus(attribute, settings)) is not None
+    tests: dict[tuple[int, str], dict[str, float]] = {
+        (i, a): {
+            name: one.p_max
+            for name, one in found.items()
+            if one.p_max is not None and pairs[i].summary.carries_claim(settings, a, name)
+        }
+        for i, pair in judged
+        for a, found in pair.summary.contrasts.items()
     }
-    level_p = adjust_holm(levels)
-    contrast_p = adjust_holm(tests)
+    level_p = adjust(levels, settings.correction)
+    contrast_p = adjust({key: min(p.values()) for key, p in tests.items() if p}, settings.correction)
+    within = _adjust_margins([(i, pairs[i], (None,)) for i in levels], settings)
+    keys = {i: [(a, name) for (j, a), p in tests.items() if j == i for name in p] for i, _ in judged}
+    within |= _adjust_margins([(i, pairs[i], tuple(names)) for i, names in keys.items()], settings)
     done = []
     for i, pair in enumerate(pairs):
-        adjusted = replace(pair, p_level=level_p[i][0] if i in level_p else None, p_contrast={}, certain={}, named={})
-        for attribute, contrasts in pair.summary.contrasts.items():
+        margins = {key: p for (j, key), p in within.items() if j == i}
+        level = level_p[i][0] if i in level_p else None
+        adjusted = replace(pair, p_level=level, p_contrast={}, certain={}, named={}, within=margins)
+        for attribute in pair.summary.contrasts:
             if (i, attribute) not in contrast_p:
                 continue
-            holm, multiplier = contrast_p[i, attribute]
-            p_group: dict[str, float] = {
-                name: max(holm, min(1.0, multiplier * one.p_max))
-                for name, one in contrasts.items()
-                if one.p_max is not None and pair.summary.carries_claim(settings, attribute, name)
+            whole, multiplier = contrast_p[i, attribute]
+            contrasts, odds = pair.summary.contrasts[attribute], pair.summary.log_odds.get(attribute, {})
+            p_group = {
+                name: max(whole, min(1.0, multiplier * p), confirm(contrasts[name], odds.get(name)))
+                for name, p in tests[i, attribute].items()
             }
             certain = {name: certain_sign(contrasts[name], value, settings.alpha) for name, value in p_group.items()}
             adjusted.p_contrast[attribute], adjusted.certain[attribute] = p_group, certain
@@ -134,23 +123,52 @@ def claim(pairs: list[Pair], metric: Metric, settings: Settings) -> list[Pair]:
     return done
 
 
+_Key = tuple[str, str] | None
+
+
+def _adjust_margins(
+    cells: list[tuple[int, Pair, tuple[_Key, ...]]], settings: Settings
+) -> dict[tuple[int, _Key], tuple[float, float]]:
+    """Adjusted p values of the two questions with a margin, each over its own family."""
+    raw: list[dict[tuple[int, _Key], float]] = [{}, {}]
+    for i, pair, keys in cells:
+        for key in keys:
+            one = pair.summary.overall if key is None else pair.summary.contrasts[key[0]][key[1]]
+            for family, p in zip(raw, read_margin(one, pair.column.higher_is_better), strict=True):
+                if p is not None:
+                    family[i, key] = p
+    worse, apart = (adjust(family, settings.correction) for family in raw)
+    return {key: (worse[key][0], apart[key][0]) for key in worse}
+
+
 def _name(pair: Pair, attribute: str, certain: dict[str, int], metric: Metric, settings: Settings) -> dict[str, int]:
     column = pair.column
 
     def again(names: tuple[str, ...]) -> dict[str, Estimate]:
+        if pair.seeds:
+            from lorafair.statistics.method import measure_method
+
+            keep = (attribute, names)
+            method = measure_method(column, pair.label, pair.seeds, pair.versus, metric, settings, keep)
+            return {} if method is None else method.joined(attribute)
         table, scored = column.table(pair.label, pair.reference)
         few = table.keep(attribute, names)
         sampled = [
-            sample(metric, replace(few, y=column.values[one][scored]), resamples=settings.resamples, seed=settings.seed)
+            sample(
+                column.function or metric,
+                column.narrow(one, few, scored),
+                resamples=settings.resamples,
+                seed=settings.seed,
+            )
             for one in (pair.label, pair.reference)
         ]
-        found = summarise(sampled[0].minus(sampled[1]), few, settings, exact=column.bounded(metric), signed=True)
-        return found.contrasts[attribute]
+        found = _summarise_pair(sampled[0], sampled[1], few, settings, column.bounded(metric))
+        return replace(pair, summary=found).joined(attribute)
 
     summary = pair.summary
     return name_groups(
         certain,
-        summary.contrasts[attribute],
+        pair.joined(attribute),
         summary.levels[attribute],
         again,
         higher_is_better=column.higher_is_better,

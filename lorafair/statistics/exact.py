@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lorafair.statistics.interval import Estimate
+from lorafair.statistics.margin import invert_bounds
 from lorafair.statistics.table import Floats, Table
 
 Mask = NDArray[np.bool_]
@@ -62,30 +63,36 @@ def bound_estimate(
     alpha: float,
     seed: int,
     resamples: int,
+    margin: float | None = None,
 ) -> Estimate:
     """The exact counterpart of one estimate: of ``group`` (None: everybody), minus ``rest`` where given.
 
     Args:
         table: ``y`` in [0, 1], or (``signed``) differences in [-1, 1].
         family: members of the family it belongs to: its alpha is ``alpha / family``, its p times ``family``.
+        margin: of the questions of :mod:`lorafair.statistics.margin`, where asked.
     """
     everybody = np.ones(len(table.y), dtype=bool) if group is None else group
     clusters = len(np.unique(table.cluster[everybody]))
     outside = table.y.max(initial=0.0) > 1 or table.y.min(initial=0.0) < (-1 if signed else 0)
     if value is None or clusters < 2 or outside or (rest is not None and not rest.any()):
         return Estimate(value, se)
-    level = alpha / family
     contributions = _contributions(table, everybody)
-    if rest is None:
-        low, high = bound_level(table, everybody, level, signed=signed)
-    else:
+    if rest is not None:
+        contributions = contributions - _contributions(table, rest)
+
+    def bound(level: float) -> tuple[float, float]:
+        if rest is None:
+            return bound_level(table, everybody, level, signed=signed)
         one = bound_level(table, everybody, level / 2, signed=signed)
         other = bound_level(table, rest, level / 2, signed=signed)
-        low, high = one[0] - other[1], one[1] - other[0]
-        contributions = contributions - _contributions(table, rest)
+        return one[0] - other[1], one[1] - other[0]
+
+    low, high = bound(alpha / family)
     p = flip_signs(contributions, seed, resamples)
     method = f"Clopper-Pearson bound, n = {clusters} clusters" + (f", Bonferroni over {family}" if family > 1 else "")
-    return Estimate(value, se, low, high, method, p, min(1.0, p * family))
+    found = Estimate(value, se, low, high, method, p, min(1.0, p * family))
+    return found if margin is None else invert_bounds(found, bound, margin)
 
 
 def _contributions(table: Table, inside: Mask) -> Floats:

@@ -73,6 +73,25 @@ def spread(levels: Floats) -> Floats:
     return np.where(present.sum(axis=1) >= 2, high - np.where(np.isinf(low), 0.0, low), np.nan)
 
 
+def sum_clusters(values: Floats, table: Table) -> Floats:
+    """(C, S) sums over each cluster's documents, counts included, of the columns of ``values`` (n, S)."""
+    weighted = values * table.count[:, None]
+    sums = [np.bincount(table.cluster, weights=column, minlength=table.clusters) for column in weighted.T]
+    return np.column_stack(sums).astype(np.float64)
+
+
 def name_gap(table: Table, attribute: str) -> str:
     """``gap`` where the table has one attribute, ``gap:<attribute>`` where it has several."""
     return "gap" if len(table.groups) == 1 else f"gap:{attribute}"
+
+
+def lowest(levels: Floats) -> Floats:
+    """Smallest of (B, g) over groups that have a level; NaN without any."""
+    low = np.where(np.isnan(levels), np.inf, levels).min(axis=1, initial=np.inf)
+    return np.where(np.isinf(low), np.nan, low)
+
+
+def ratio(levels: Floats) -> Floats:
+    """Smallest divided by largest of (B, g) over groups that have a level; NaN with fewer than two, or if all are 0."""
+    high = -lowest(-levels)
+    return np.where((~np.isnan(levels)).sum(axis=1) >= 2, divide(lowest(levels), high), np.nan)

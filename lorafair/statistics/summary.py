@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from lorafair.statistics.between import estimate_between
 from lorafair.statistics.exact import Mask, bound_estimate
-from lorafair.statistics.interval import Estimate, clip, estimate_family, studentise
+from lorafair.statistics.interval import Estimate, clip, estimate_family
+from lorafair.statistics.log_odds import compare_log_odds
+from lorafair.statistics.margin import judge_margin
 from lorafair.statistics.resample import Sampled
+from lorafair.statistics.studentised import studentise
 from lorafair.statistics.table import Table
 
 
@@ -16,7 +21,9 @@ from lorafair.statistics.table import Table
 class Settings:
     """What the statistics are run with: shown in foot lines and recorded in provenance.
 
-    A group (or the whole) carries a claim from ``min_n`` documents in ``min_clusters`` clusters on.
+    A group (or the whole) carries a claim from ``min_n`` documents in ``min_clusters`` clusters on.  ``correction`` (of
+    the family) is holm or bh; ``margin`` is the delta of non-inferiority and equivalence, None where nobody set one.
+    ``permute``: p values by permutation; ``shares``: attribute -> group -> share of the training data, where known.
     """
 
     seed: int = 0
@@ -24,6 +31,10 @@ class Settings:
     alpha: float = 0.05
     min_n: int = 30
     min_clusters: int = 10
+    correction: str = "holm"
+    margin: float | None = None
+    permute: bool = False
+    shares: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,10 @@ class Summary:
     """Estimates over one table: ``overall``, and per attribute and group the ``levels`` and the ``contrasts``.
 
     Levels have pointwise intervals, contrasts simultaneous ones (max-T over the groups that carry a claim).  ``gaps``:
-    attribute -> max minus min, its interval projected from simultaneous intervals of the levels.
+    attribute -> max minus min, its interval projected from simultaneous intervals of the levels.  ``between``:
+    attribute -> double-corrected variance between the groups.  ``log_odds``: the contrasts on that scale, where the
+    metric is a rate.  ``permuted``: attribute -> permutation p of equal rates; ``slopes``: attribute -> change of the
+    level for each doubling of a group's share of the training data.
     """
 
     overall: Estimate
@@ -40,6 +54,10 @@ class Summary:
     levels: dict[str, dict[str, Estimate]] = field(default_factory=dict)
     contrasts: dict[str, dict[str, Estimate]] = field(default_factory=dict)
     gaps: dict[str, Estimate] = field(default_factory=dict)
+    between: dict[str, Estimate] = field(default_factory=dict)
+    log_odds: dict[str, dict[str, Estimate]] = field(default_factory=dict)
+    permuted: dict[str, float] = field(default_factory=dict)
+    slopes: dict[str, Estimate] = field(default_factory=dict)
     group_n: dict[str, dict[str, int]] = field(default_factory=dict)
     group_clusters: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -50,7 +68,9 @@ class Summary:
         return n >= settings.min_n and clusters >= settings.min_clusters
 
     def omnibus(self, attribute: str, settings: Settings) -> float | None:
-        """p of equal rates over the attribute's groups: the smallest max-T p of its contrasts; None without any."""
+        """p of equal rates over the attribute's groups: by permutation, else the smallest max-T p of its contrasts."""
+        if attribute in self.permuted:
+            return self.permuted[attribute]
         found = [
             one.p_max
             for name, one in self.contrasts[attribute].items()
@@ -59,11 +79,20 @@ class Summary:
         return min(found) if found else None
 
 
-def summarise(sampled: Sampled, table: Table, settings: Settings, *, exact: bool, signed: bool = False) -> Summary:
+def summarise(
+    sampled: Sampled,
+    table: Table,
+    settings: Settings,
+    *,
+    exact: bool,
+    signed: bool = False,
+    pair: tuple[Sampled, Sampled] | None = None,
+) -> Summary:
     """Turn samples into estimates.
 
     Args:
         sampled: of ``table`` (of both models' tables where ``signed``).
+        pair: what a ``signed`` one is the difference of, for the log-odds; without it they are left out.
         table: the documents; ``y`` is the difference where ``signed``.
         settings: seed, B, alpha and the sizes from which on a group carries a claim.
         exact: the metric is the mean of ``y`` and ``y`` is bounded by 0 and 1 (-1 and 1 where ``signed``): exact
@@ -80,6 +109,8 @@ def summarise(sampled: Sampled, table: Table, settings: Settings, *, exact: bool
         family = {name: studentise(sampled, *pair) for name, pair in keys.items()}
         done = estimate_family(family, clusters=table.clusters, alpha=settings.alpha)
         for name, one in done.items():
+            if settings.margin is not None and signed:
+                one = judge_margin(one, family[name], settings.margin)
             if exact and one.low is None:
                 group, rest = masks[name]
                 one = bound_estimate(
@@ -93,6 +124,7 @@ def summarise(sampled: Sampled, table: Table, settings: Settings, *, exact: bool
                     alpha=settings.alpha,
                     seed=settings.seed,
                     resamples=settings.resamples,
+                    margin=settings.margin if signed else None,
                 )
             share = exact and not signed and masks[name][1] is None
             done[name] = clip(one, 0.0 if share else -ends, ends)
@@ -103,6 +135,8 @@ def summarise(sampled: Sampled, table: Table, settings: Settings, *, exact: bool
     found = Summary(overall, int(table.count.sum()), len(np.unique(table.cluster)))
     for attribute, member in table.groups.items():
         names = table.names[attribute]
+        if f"group:{attribute}={names[0]}" not in sampled.keys:
+            continue  # a metric that is about groups itself gives none
         inside = {name: member[:, k] for k, name in enumerate(names)}
         outside = {name: member.any(axis=1) & ~mask for name, mask in inside.items()}
         found.group_n[attribute] = {name: int(table.count[mask].sum()) for name, mask in inside.items()}
@@ -111,16 +145,25 @@ def summarise(sampled: Sampled, table: Table, settings: Settings, *, exact: bool
         alone: dict[str, tuple[Mask | None, Mask | None]] = {name: (inside[name], None) for name in names}
         found.levels[attribute] = {name: settle({name: level[name]}, {name: alone[name]}, end)[name] for name in names}
         claimed = [name for name in names if found.carries_claim(settings, attribute, name)]
+        families = [claimed] + [[name] for name in names if name not in claimed]  # max-T over the first
         against = {name: (f"group:{attribute}={name}", f"rest:{attribute}={name}") for name in names}
         both: dict[str, tuple[Mask | None, Mask | None]] = {name: (inside[name], outside[name]) for name in names}
-        family = settle({name: against[name] for name in claimed}, both, 2 * end if signed else end)
-        for name in names:
-            if name not in family:
-                family[name] = settle({name: against[name]}, both, 2 * end if signed else end)[name]
-        found.contrasts[attribute] = {name: family[name] for name in names}
+        done = {k: v for f in families for k, v in settle({n: against[n] for n in f}, both, 2 * end).items()}
+        found.contrasts[attribute] = {name: done[name] for name in names}
+        scales = pair if signed else (sampled,)
+        if exact and scales is not None:
+            sizes = {name: (int(table.count[x].sum()), int(table.count[y].sum())) for name, (x, y) in both.items()}
+            odds = {n: compare_log_odds(scales, attribute, n, *sizes[n]) for n in names if min(sizes[n]) > 0}
+            each = [{name: odds[name] for name in family if name in odds} for family in families]
+            done = {
+                k: v for f in each for k, v in estimate_family(f, clusters=table.clusters, alpha=settings.alpha).items()
+            }
+            found.log_odds[attribute] = done
         gap = sampled.estimate[sampled.keys.index("gap" if len(table.groups) == 1 else f"gap:{attribute}")]
-        together = settle({name: level[name] for name in claimed}, alone, end)
+        together = settle({name: level[name] for name in names if found.group_n[attribute][name]}, alone, end)
         found.gaps[attribute] = _project(float(gap), list(together.values()), signed=signed)
+        if not signed:
+            found.between[attribute] = estimate_between(sampled, [level[name][0] for name in claimed], settings.alpha)
     return found
 
 
@@ -134,3 +177,10 @@ def _project(gap: float, levels: list[Estimate], *, signed: bool) -> Estimate:
     widest = max(high - low for i, high in enumerate(highs) for j, low in enumerate(lows) if i != j)
     method = "descriptive, projected from simultaneous intervals of the groups"
     return Estimate(value, None, max(0.0, max(lows) - min(highs)), max(widest, 0.0), method)
+
+
+def clip_levels(found: Summary, low: float, high: float) -> Summary:
+    """The summary of one model with the intervals of levels and gaps cut to the range that the metric can take."""
+    levels = {a: {name: clip(one, low, high) for name, one in each.items()} for a, each in found.levels.items()}
+    gaps = {a: clip(one, 0.0, high - low) for a, one in found.gaps.items()}
+    return replace(found, overall=clip(found.overall, low, high), levels=levels, gaps=gaps)

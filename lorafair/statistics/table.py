@@ -19,8 +19,15 @@ class Table:
 
     ``y``: (n,) the per-document value; ``cluster``: (n,) integer codes ``0 .. clusters-1``; ``groups``: attribute ->
     (n, g) boolean membership, whose columns ``names[attribute]`` labels (a document may be in several groups);
-    ``count``: (n,) how many documents a row stands for.  ``score``, ``prob`` and ``answer`` are there for metrics that
-    need more than one number a document and are None otherwise.
+    ``count``: (n,) how many documents a row stands for.
+
+    The other columns are there for metrics that declare them (``needs``) and None otherwise.  In such a table ``y`` is
+    the label; labels and answers are codes of ``classes``, or of a document's own choices where ``classes`` is empty.
+
+    ``score``: (n,) a per-document value beside the label; ``answer``: (n,) the chosen option; ``prob``: (n,)
+    probability of the class ``positive``; ``confidence``: (n,) probability of the chosen option; ``logprob``: (n, K)
+    log-probability (nats) of each option, NaN where a document has fewer; ``twin``: (n,) which pair the document
+    belongs to, -1: none.
     """
 
     y: Floats
@@ -31,6 +38,11 @@ class Table:
     score: Floats | None = None
     prob: Floats | None = None
     answer: NDArray[Any] | None = None
+    confidence: Floats | None = None
+    logprob: Floats | None = None
+    twin: NDArray[np.intp] | None = None
+    classes: tuple[str, ...] = ()
+    positive: int | None = None
 
     def __post_init__(self) -> None:
         if len(self.count) != len(self.y):
@@ -51,18 +63,37 @@ class Table:
         matrix = self.groups[attribute][:, columns]
         return replace(self, groups={attribute: matrix}, names={attribute: names})
 
+    def take(self, rows: NDArray[np.bool_]) -> Table:
+        """The table of these rows, with clusters numbered from 0 and without attributes that no row has."""
+        _, codes = np.unique(self.cluster[rows], return_inverse=True)
+        groups = {a: g[rows] for a, g in self.groups.items() if g[rows].any()}
+        names = {a: self.names[a] for a in groups}
+        columns: dict[str, Any] = {name: each[rows] for name, each in self._columns().items()}
+        twin = None if self.twin is None else self.twin[rows]
+        changed = replace(self, y=self.y[rows], cluster=codes, groups=groups, names=names, count=self.count[rows])
+        return replace(changed, twin=twin, **columns)
+
+    def _columns(self) -> dict[str, Any]:
+        given = {name: getattr(self, name) for name in ("score", "prob", "answer", "confidence", "logprob")}
+        return {name: each for name, each in given.items() if each is not None}
+
     def merge(self) -> Table:
-        """Rows that agree in cluster, groups and ``y`` made one row, with their ``count`` added up.
+        """Rows that agree in cluster, groups and every other column made one row, with their ``count`` added up.
 
         Only for row-additive metrics, those that depend on the rows through sums of weights over such cells.
         """
-        columns = [self.cluster.astype(np.float64), self.y, *(g[:, k] for g in self.groups.values() for k in _of(g))]
+        if self.twin is not None:
+            return self  # a row means something by its twin: no two are alike
+        more = self._columns()
+        columns = [self.cluster.astype(np.float64), self.y, *more.values()]
+        columns += [g[:, k] for g in self.groups.values() for k in _of(g)]
         cells, first, inverse = np.unique(np.column_stack(columns), axis=0, return_index=True, return_inverse=True)
         if len(cells) == len(self.y):
             return self
         count = np.bincount(inverse.ravel(), weights=self.count, minlength=len(cells)).astype(np.float64)
         groups = {a: g[first] for a, g in self.groups.items()}
-        return replace(self, y=self.y[first], cluster=self.cluster[first], groups=groups, count=count)
+        merged: dict[str, Any] = {name: each[first] for name, each in more.items()}
+        return replace(self, y=self.y[first], cluster=self.cluster[first], groups=groups, count=count, **merged)
 
 
 def _of(matrix: NDArray[np.bool_]) -> range:

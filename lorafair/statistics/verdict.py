@@ -20,6 +20,17 @@ def judge(sign: int, higher_is_better: bool | None, *, claim: bool) -> Verdict:
     return "better" if (sign > 0) == higher_is_better else "worse"
 
 
+def add_margin(word: Verdict, within: tuple[float, float] | None, alpha: float) -> Verdict:
+    """What an undecided question with a margin comes to: ``equivalent``, ``not worse``, or still ``undecided``.
+
+    Args:
+        within: adjusted p of (worse by the margin or more, different by the margin or more); None without a margin.
+    """
+    if word != "undecided" or within is None:
+        return word
+    return "equivalent" if within[1] <= alpha else "not worse" if within[0] <= alpha else word
+
+
 def certain_sign(estimate: Estimate, p_adjusted: float | None, alpha: float) -> int:
     """+1 or -1 where the interval leaves 0 out and the adjusted p is at most alpha, otherwise 0."""
     return estimate.excludes_zero() if p_adjusted is not None and p_adjusted <= alpha else 0
@@ -75,5 +86,6 @@ def name_groups(
 
 
 def _size(estimate: Estimate) -> tuple[float, float]:
+    """``|t|`` to six digits, then the change: where one group alone moved, all have the same ``t`` but for rounding."""
     value = abs(estimate.value or 0.0)
-    return (value / estimate.se if estimate.se else float("inf"), value)
+    return (float(f"{value / estimate.se:.6g}") if estimate.se else float("inf"), value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from lorafair.statistics.grouping import average
 
 if TYPE_CHECKING:
     from lorafair.statistics.table import Floats, Table
@@ -26,24 +26,7 @@ def rate(table: Table, weights: Floats, **settings: Any) -> dict[str, Floats]:
         each of shape (B,), in the unit of ``y``.  A group without weight is NaN; the gap is over the groups that have
         some, NaN with fewer than two.
     """
-    values: dict[str, Floats] = {"overall": _divide(weights @ table.y, weights.sum(axis=1))}
-    for attribute, member in table.groups.items():
-        columns = member.astype(np.float64)
-        means = _divide(weights @ (columns * table.y[:, None]), weights @ columns)
-        for k, name in enumerate(table.names[attribute]):
-            values[f"group:{attribute}={name}"] = means[:, k]
-        present = ~np.isnan(means)
-        spread = np.where(present, means, -np.inf).max(axis=1, initial=-np.inf) - np.where(present, means, np.inf).min(
-            axis=1, initial=np.inf
-        )
-        key = "gap" if len(table.groups) == 1 else f"gap:{attribute}"
-        values[key] = np.where(present.sum(axis=1) >= 2, spread, np.nan)
-    return values
-
-
-def _divide(numerator: Floats, denominator: Floats) -> Floats:
-    positive = denominator > 0
-    return np.where(positive, numerator / np.where(positive, denominator, 1.0), np.nan)
+    return average(table.y, table, weights)
 
 
 rate.row_additive = True  # type: ignore[attr-defined]  # identical rows may be merged

@@ -1,0 +1,134 @@
+"""Rows of descriptive metrics: one per model, task, metric and attribute, without a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from lorafair.leaderboard.applicable import Asked, list_tables, select_metrics
+from lorafair.leaderboard.column import find_usable
+from lorafair.leaderboard.frame import build_frame, build_tables
+from lorafair.records import Comparison, Row
+from lorafair.samples import Audit
+from lorafair.statistics.descriptive import describe
+from lorafair.statistics.grouping import average, spread
+from lorafair.statistics.summary import Settings
+from lorafair.statistics.table import Table
+
+NOTE = "biased by noise, it carries no verdict"
+PARITY = ("selection_rate", "demographic_parity_difference", "demographic_parity_ratio")
+
+
+def describe_groups(
+    audit: Audit,
+    rows: list[Row],
+    references: Mapping[str, list[str]],
+    settings: Settings,
+    metrics: Sequence[Asked] | None = None,
+) -> list[Row]:
+    """The rows of all descriptive metrics that apply, in the order of tasks, metrics, models and attributes.
+
+    A row compares with a reference by the plain difference of the two numbers over common documents.  Rows of
+    demographic parity, those of the selection rate's gap among ``rows`` too, get the labels' own difference.
+
+    Args:
+        audit: all models' samples.
+        rows: those that are there already; a model's facts are taken from them.
+        references: a model's label -> those it is compared with.
+        settings: of the intervals.
+        metrics: of :func:`select_metrics`, the default ones if None.
+    """
+    metrics = [one for one in (select_metrics() if metrics is None else metrics) if one.descriptive]
+    found: list[Row] = []
+    for task in sorted({one.task for one in audit.samples}):
+        mine = [one for one in audit.samples if one.task == task]
+        frame = build_frame(mine)
+        tables = build_tables(mine, frame)
+        like = {row.model: row for row in rows if row.task == task and row.kind == "overall"}
+        for metric in metrics:
+            own = {name for one in mine for name in one.values}  # a value of that name is shown in its place
+            for name, each in list_tables(metric, mine, frame, tables) if metric.name not in own else ():
+                found += _describe(metric, name, each, like, references, settings)
+        for row in (r for r in [*rows, *found] if r.task == task and r.kind == "gap" and r.metric in PARITY and tables):
+            row.label_gap = _measure_labels(tables[row.model], str(row.attribute))
+    return found
+
+
+def _describe(
+    metric: Asked,
+    name: str,
+    tables: dict[str, Table],
+    like: Mapping[str, Row],
+    references: Mapping[str, list[str]],
+    settings: Settings,
+) -> list[Row]:
+    rows = []
+    usable = {label: find_usable(metric, table) for label, table in tables.items()}
+    for label, table in tables.items():
+        if label not in like or not usable[label].any():
+            continue
+        own = table.take(usable[label])
+        for attribute, estimate in describe(metric.function, own, settings).items():
+            comparisons = []
+            for reference in (one for one in references.get(label, []) if one in tables):
+                common = usable[label] & usable[reference]
+                pair = [tables[each].take(common) for each in (label, reference)]
+                if common.any() and attribute in pair[0].groups:
+                    comparisons.append(_compare(metric, pair[0], pair[1], attribute, reference))
+            member = own.groups[attribute]
+            update = {
+                "metric": name,
+                "metric_label": f"{name} by {attribute}",
+                "higher_is_better": metric.higher_is_better,
+                "kind": "gap",
+                "attribute": attribute,
+                "estimate": estimate.value,
+                "low": estimate.low,
+                "high": estimate.high,
+                "method_interval": estimate.method,
+                "n": int(member.any(axis=1).sum()),
+                "clusters": len(np.unique(own.cluster[member.any(axis=1)])),
+                "group_n": {g: int(member[:, k].sum()) for k, g in enumerate(own.names[attribute])},
+                "descriptive": True,
+                "comparisons": comparisons,
+                "notes": [NOTE],
+            }
+            rows.append(like[label].model_copy(update=update))
+    return rows
+
+
+def _compare(metric: Asked, one: Table, other: Table, attribute: str, reference: str) -> Comparison:
+    """The difference of the two numbers over common documents: no interval, no p, no verdict."""
+    found = []
+    for table in (one, other):
+        few = table.keep(attribute, table.names[attribute])
+        found.append(float(metric.function(few, few.count[None, :])["gap"][0]))
+    difference = found[0] - found[1]
+    return Comparison(
+        reference=reference,
+        quantity="level",
+        difference=difference if np.isfinite(difference) else None,
+        low=None,
+        high=None,
+        method="descriptive",
+        p=None,
+        p_adjusted=None,
+        minimum_detectable=None,
+        documents=len(one.y),
+        clusters=one.clusters,
+        verdict="no claim",
+    )
+
+
+def _measure_labels(table: Table, attribute: str) -> float | None:
+    """Largest minus smallest share of positive labels over the attribute's groups, in the answered documents."""
+    known = table.take(~np.isnan(table.y))
+    if attribute not in known.groups or table.positive is None:
+        return None
+    few = known.keep(attribute, known.names[attribute])
+    positive = np.asarray(few.y == few.positive, dtype=np.float64)
+    found = average(positive, few, few.count[None, :])
+    levels = np.column_stack([found[f"group:{attribute}={name}"] for name in few.names[attribute]])
+    gap = float(spread(levels)[0])
+    return gap if np.isfinite(gap) else None

@@ -1,0 +1,137 @@
+"""The documents of one task over all models, and the tables of labels and answers over them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lorafair.samples import Samples
+from lorafair.statistics.table import Floats, Table
+
+
+@dataclass(frozen=True)
+class Frame:
+    """N documents: the union over the models.  ``place``: key -> row; the rest as in :class:`Table`."""
+
+    place: Mapping[str, int]
+    cluster: NDArray[np.intp]
+    groups: Mapping[str, NDArray[np.bool_]]
+    names: Mapping[str, tuple[str, ...]]
+
+    def spread(self, samples: Samples, values: Sequence[float]) -> Floats:
+        """A model's values (one for each of its own documents) over all N, NaN where it has none."""
+        found = np.full(len(self.place), np.nan)
+        found[[self.place[key] for key in samples.keys]] = values
+        return found
+
+
+def build_frame(found: Sequence[Samples]) -> Frame:
+    """The documents of one task.
+
+    A document is the same for two models when its number and lm-eval's hash of it agree; its groups and cluster are
+    those of the first model that has it.
+    """
+    keys = list(dict.fromkeys(key for one in found for key in one.keys))
+    place = {key: i for i, key in enumerate(keys)}
+    groups: list[dict[str, list[str]]] = [{}] * len(keys)
+    clusters = [""] * len(keys)
+    for one in reversed(found):
+        for key, group, cluster in zip(one.keys, one.groups, one.clusters, strict=True):
+            groups[place[key]], clusters[place[key]] = group, cluster
+    codes = np.unique(clusters, return_inverse=True)[1].astype(np.intp)
+    attributes = sorted({attribute for group in groups for attribute in group})
+    names = {a: tuple(sorted({name for group in groups for name in group.get(a, ())})) for a in attributes}
+    matrices = {a: np.array([[name in g.get(a, ()) for name in names[a]] for g in groups]) for a in attributes}
+    return Frame(place, codes, matrices, names)
+
+
+def build_tables(found: Sequence[Samples], frame: Frame) -> dict[str, Table]:
+    """Per model a table of its labels and answers over all N documents; a document without either has NaN in ``y``.
+
+    Codes are those of the classes of all models together.  A column that some model lacks (probabilities, twins, a
+    positive class) is in no model's table, and a label is what the first model that has the document says.
+
+    Returns:
+        empty where a model has no answers: there would be nothing to compare.
+    """
+    answers = [one.answers for one in found if one.answers is not None]
+    if not answers or len(answers) < len(found):
+        return {}
+    known = [each.classes for each in answers]
+    classes = known[0] if len(set(known)) == 1 else tuple(sorted({name for each in known for name in each}))
+    if any(not each for each in known):
+        classes = ()
+    wide = max((len(row) for each in answers for row in each.logprobs), default=0)
+    likely = wide > 0 and len(set(known)) == 1 and all(any(each.logprobs) for each in answers)
+    positives = {each.positive for each in answers}
+    positive = positives.pop() if len(positives) == 1 else None
+    twins = _code_twins(found, frame)
+    label = np.full(len(frame.place), np.nan)
+    for one in reversed(found):
+        told = frame.spread(one, _code(one.answers.labels, one.answers.classes, classes) if one.answers else [])
+        label = np.where(np.isnan(told), label, told)
+    tables = {}
+    for one, given in zip(found, answers, strict=True):
+        answer = frame.spread(one, _code(given.answers, given.classes, classes))
+        logprob = np.full((len(frame.place), wide), np.nan) if likely else None
+        if logprob is not None:
+            for key, row in zip(one.keys, given.logprobs, strict=True):
+                logprob[frame.place[key], : len(row)] = row
+        code = classes.index(positive) if positive in classes else None
+        prob = frame.spread(one, given.probs)
+        if logprob is not None and code is not None:
+            prob = np.exp(logprob[:, code])
+        tables[one.model] = Table(
+            np.where(np.isnan(answer), np.nan, label),
+            frame.cluster,
+            frame.groups,
+            frame.names,
+            answer=np.where(np.isnan(answer), -1, answer).astype(np.intp),
+            prob=None if code is None or np.isnan(prob).all() else prob,
+            confidence=None if logprob is None else _find_top(logprob),
+            logprob=logprob,
+            twin=twins,
+            classes=classes,
+            positive=code,
+        )
+    return tables
+
+
+def note_positives(task: str, found: Sequence[Samples]) -> None:
+    """Say in the first model's notes, once, where models have different positive classes: no rates speak of both."""
+    named = {repr(one.answers.positive) for one in found if one.answers is not None}
+    told = ", ".join(sorted(named))
+    note = f"{task}: models have different positive classes ({told}): no true or false positive rates"
+    if len(named) > 1 and note not in found[0].notes:
+        found[0].notes.append(note)
+
+
+def _code(names: Sequence[str | None], own: tuple[str, ...], classes: tuple[str, ...]) -> list[float]:
+    """Names as codes, NaN for None; without common classes the number of the option among the model's ``own``."""
+    codes = {name: float(k) for k, name in enumerate(classes or own)}
+    return [np.nan if name is None else codes[name] if codes else float(name) for name in names]
+
+
+def _find_top(logprob: Floats) -> Floats:
+    """(N,) probability of the most likely option, NaN where there is none."""
+    top = np.where(np.isnan(logprob), -np.inf, logprob).max(axis=1)
+    return np.where(np.isnan(logprob).all(axis=1), np.nan, np.exp(top))
+
+
+def _code_twins(found: Sequence[Samples], frame: Frame) -> NDArray[np.intp] | None:
+    """(N,) the pair of each document, -1 for none; None where no two documents are twins."""
+    pairs: dict[int, str] = {}
+    for one in found:
+        for key, pair in zip(one.keys, one.answers.twins if one.answers else [], strict=True):
+            if pair is not None:
+                pairs[frame.place[key]] = pair
+    numbers = {pair: k for k, pair in enumerate(dict.fromkeys(pairs.values()))}
+    if len(numbers) == len(pairs):
+        return None
+    twins = np.full(len(frame.place), -1, dtype=np.intp)
+    for row, pair in pairs.items():
+        twins[row] = numbers[pair]
+    return twins

@@ -1,0 +1,167 @@
+"""Gap against rank: one line per method, the base and full fine-tuning as reference lines."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from lorafair.leaderboard.escape import escape_figure
+from lorafair.leaderboard.line import Cell, Line
+from lorafair.report.figure import BASE, FULL, PALETTE, SYMBOLS, Topic, View, bar, fade, lay_out_figure, tell
+
+Number = tuple[float | None, float | None, float | None]
+
+
+def draw_rank(topic: Topic) -> tuple[list[View], str]:
+    """Views of the gap, the level, and each group against the rest; or none, and why.
+
+    A band is drawn where each rank has one checkpoint; several at one rank are points with intervals of their own and a
+    line through their mean.  Planted controls are left out.
+    """
+    ranked = [(line, cell) for line, cell in topic.cells if line.first.rank and not line.first.planted]
+    ranked = [(line, cell) for line, cell in ranked if not line.is_base and not line.is_full]
+    if not ranked:
+        return [], "No adapter with a rank was measured."
+    views = []
+    if topic.attribute is not None:
+        title = f"max − min over {topic.attribute} (descriptive, biased upward by noise)"
+        views.append(
+            _draw(topic, ranked, "Gap between groups (max − min)", "gap", title, lambda c: _ends(topic.gap(c)))
+        )
+    views.append(_draw(topic, ranked, "Level over all documents", "level", "level", lambda c: _ends(c.overall)))
+    for name in topic.groups():
+        title = f"{name} minus the rest (simultaneous intervals)"
+        of = lambda cell, name=name: _contrast(topic, cell, name)  # noqa: E731
+        views.append(_draw(topic, ranked, f"{name} against the rest", "group minus rest", title, of))
+    return [view for view in views if view.rows], ""
+
+
+def _ends(row: Any) -> Number:
+    return (None, None, None) if row is None else (row.estimate, row.low, row.high)
+
+
+def _contrast(topic: Topic, cell: Cell, name: str) -> Number:
+    row = topic.group(cell, name)
+    return (None, None, None) if row is None else (row.contrast, row.contrast_low, row.contrast_high)
+
+
+def _draw(topic: Topic, ranked: list[tuple[Line, Cell]], name: str, short: str, title: str, read: Any) -> View:
+    ranks = sorted({int(line.first.rank or 0) for line, _ in ranked})
+    low, high = ranks[0] / 1.35, ranks[-1] * 1.35
+    data: list[dict[str, Any]] = []
+    rows: list[list[object]] = []
+    for line, cell in topic.cells:
+        if line.is_base or line.is_full:
+            found = read(cell)
+            data += _refer(line, found, low, high)
+            rows.append([line.model, line.first.method or "base", None, *found])
+    methods = list(dict.fromkeys(line.first.method or "?" for line, _ in ranked))
+    for number, method in enumerate(methods):
+        mine = sorted(
+            ((line, read(cell)) for line, cell in ranked if (line.first.method or "?") == method),
+            key=lambda pair: (pair[0].first.rank, pair[0].model),
+        )
+        rows += [[line.model, method, line.first.rank, *found] for line, found in mine]
+        known = [(line, found) for line, found in mine if found[0] is not None]
+        data += _trace(method, known, PALETTE[number % len(PALETTE)], SYMBOLS[number % len(SYMBOLS)])
+    layout = lay_out_figure(
+        "rank",
+        short,
+        440,
+        xaxis={
+            "type": "log",
+            "range": [math.log10(low), math.log10(high)],
+            "tickvals": ranks,
+            "ticktext": [str(rank) for rank in ranks],
+        },
+        yaxis={"zeroline": True},
+    )
+    told = "; ".join(f"{row[0]}: {tell(row[3], row[4], row[5])}" for row in rows)  # type: ignore[arg-type]
+    header, heading = ["model", "method", "rank", "value", "low", "high"], f"{topic.title}: {title}"
+    return View(name, data, layout, f"{name} against rank. {told}.", header, rows, heading)
+
+
+def _refer(line: Line, found: Number, start: float, end: float) -> list[dict[str, Any]]:
+    colour, dash = (BASE, "dash") if line.is_base else (FULL, "dot")
+    value, low, high = found
+    if value is None:
+        return []
+    name, text = escape_figure(line.model), f"{escape_figure(line.model)}: {tell(value, low, high)}"
+    traces: list[dict[str, Any]] = []
+    if low is not None and high is not None:
+        corners = {"x": [start, end, end, start], "y": [low, low, high, high]}
+        traces.append(_band(corners, colour, 0.10, name))
+    traces.append(
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": name,
+            "legendgroup": name,
+            "x": [start, end],
+            "y": [value, value],
+            "line": {"color": colour, "dash": dash, "width": 2},
+            "hoverinfo": "text",
+            "hovertext": [text, text],
+        }
+    )
+    return traces
+
+
+def _trace(method: str, known: list[tuple[Line, Number]], colour: str, symbol: str) -> list[dict[str, Any]]:
+    if not known:
+        return []
+    name = escape_figure(method)
+    ranks = [int(line.first.rank or 0) for line, _ in known]
+    values = [found[0] for _, found in known]
+    lows, highs = [found[1] for _, found in known], [found[2] for _, found in known]
+    single = len(set(ranks)) == len(ranks)
+    traces: list[dict[str, Any]] = []
+    if single and len(ranks) > 1 and None not in lows and None not in highs:
+        traces.append(_band({"x": ranks + ranks[::-1], "y": lows + highs[::-1]}, colour, 0.18, name))
+    elif not single:
+        middle = {r: [v for v, k in zip(values, ranks, strict=True) if k == r] for r in sorted(set(ranks))}
+        means = [sum(filter(None, each)) / len(each) for each in middle.values()]
+        line = {"color": colour, "width": 1.5}
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": list(middle),
+                "y": means,
+                "line": line,
+                "hoverinfo": "skip",
+                "legendgroup": name,
+                "showlegend": False,
+            }
+        )
+    texts = [f"{escape_figure(line.model)}, rank {line.first.rank}: {tell(*found)}" for line, found in known]
+    traces.append(
+        {
+            "type": "scatter",
+            "mode": "lines+markers" if single else "markers",
+            "name": name,
+            "legendgroup": name,
+            "x": ranks,
+            "y": values,
+            "line": {"color": colour, "width": 2.5},
+            "marker": {"color": colour, "symbol": symbol, "size": 10},
+            "error_y": bar(values, lows, highs) | {"color": colour},
+            "hoverinfo": "text",
+            "hovertext": texts,
+        }
+    )
+    return traces
+
+
+def _band(corners: dict[str, Any], colour: str, opacity: float, group: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        **corners,
+        "fill": "toself",
+        "fillcolor": fade(colour, opacity),
+        "line": {"width": 0},
+        "hoverinfo": "skip",
+        "legendgroup": group,
+        "showlegend": False,
+    }

@@ -1,0 +1,76 @@
+"""Log-odds of rates: the second scale on which a change of fairness has to show.
+
+A risk difference between groups shrinks when every group's odds are halved; the difference of their log-odds does not.
+The logit is taken of ``(N r + 1/2) / (N + 1)`` with N documents behind the rate (Haldane 1956, Anscombe 1956), so that
+it is finite for a rate of 0 or 1; the shift is of order 1/N.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from lorafair.statistics.interval import Estimate
+from lorafair.statistics.resample import Sampled
+from lorafair.statistics.studentised import Part, Studentised, combine, take_part
+from lorafair.statistics.table import Floats
+
+
+def take_log_odds(sampled: Sampled, key: str, documents: float, sign: float = 1.0) -> Part:
+    """The term ``sign * logit(theta[key])``; ``documents`` is N, the number behind the rate."""
+    k = sampled.keys.index(key)
+    at, drawn = sampled.estimate[k], sampled.bootstrap[:, k]
+    n = documents * (sampled.weights @ sampled.mass[:, k]) / sampled.clusters
+    value, slope = _transform(np.array([at]), np.array([documents]))
+    values, slopes = _transform(drawn, n)
+    raw = take_part(sampled, key)
+    return replace(
+        raw,
+        value=float(sign * value[0]),
+        moved=sign * (values - value[0]),
+        slope=float(sign * slope[0]),
+        slopes=sign * slopes,
+    )
+
+
+def compare_log_odds(sampled: tuple[Sampled, ...], attribute: str, name: str, n: int, n_rest: int) -> Studentised:
+    """Log-odds ratio of a group to its rest; of two models, the difference of theirs (first minus second).
+
+    Args:
+        sampled: one model's, or two models' over the same documents.
+        n: documents of the group, ``n_rest`` of the rest.
+    """
+    parts = []
+    for sign, one in zip((1.0, -1.0), sampled, strict=False):
+        parts.append(take_log_odds(one, f"group:{attribute}={name}", n, sign))
+        parts.append(take_log_odds(one, f"rest:{attribute}={name}", n_rest, -sign))
+    return combine(parts, sampled[0].weights)
+
+
+def confirm(difference: Estimate, log_odds: Estimate | None) -> float:
+    """p of the second scale's confirmation of a contrast's change: 1 where it points the other way.
+
+    "No change of fairness" is true when the contrast stayed the same on either scale; rejecting it when both tests
+    reject, in the same direction, has at most the level of each (an intersection-union test, Berger 1982).  The risk
+    difference is tested on two sides and gives the direction, so that the log-odds are tested on one: half their
+    two-sided max-T p over the groups of the attribute.  It is not corrected over the family once more: the family's
+    error is that of the risk differences.  Where the log-odds have no test the risk difference decides alone: 0.
+    """
+    if log_odds is None or log_odds.p_max is None:
+        return 0.0
+    same = (log_odds.value or 0.0) * (difference.value or 0.0) > 0
+    return log_odds.p_max / 2 if same else 1.0
+
+
+def join_scales(difference: Estimate, log_odds: Estimate | None) -> Estimate:
+    """A contrast's estimate whose ``p_max`` asks for the change on both scales."""
+    if difference.p_max is None:
+        return difference
+    return replace(difference, p_max=max(difference.p_max, confirm(difference, log_odds)))
+
+
+def _transform(rate: Floats, n: Floats) -> tuple[Floats, Floats]:
+    """The corrected logit and its slope in ``rate``."""
+    share = (n * rate + 0.5) / (n + 1)
+    return np.log(share / (1 - share)), n / (n + 1) / (share * (1 - share))

@@ -1,0 +1,32 @@
+"""Intervals of descriptive numbers, projected from simultaneous intervals of the groups' levels.
+
+Where every group's level lies within its bounds (which they do together, at the stated level), a number that is made of
+the levels lies between the smallest and the largest value that levels within the bounds can give it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Bounds = Sequence[tuple[float, float]]
+"""(low, high) of each group's level."""
+
+
+def project_spread(bounds: Bounds) -> tuple[float, float]:
+    """Bounds of the largest minus the smallest level, for two groups or more."""
+    lows, highs = [low for low, _ in bounds], [high for _, high in bounds]
+    widest = max(high - low for i, high in enumerate(highs) for j, low in enumerate(lows) if i != j)
+    return max(0.0, max(lows) - min(highs)), max(widest, 0.0)
+
+
+def project_lowest(bounds: Bounds) -> tuple[float, float]:
+    """Bounds of the smallest level."""
+    return min(low for low, _ in bounds), min(high for _, high in bounds)
+
+
+def project_ratio(bounds: Bounds) -> tuple[float, float]:
+    """Bounds of the smallest divided by the largest level, levels not negative."""
+    lows, highs = [max(0.0, low) for low, _ in bounds], [high for _, high in bounds]
+    top = max(highs)
+    ratios = [min(1.0, high / low) if low > 0 else 1.0 for high in highs for low in [max(lows)]]
+    return (min(lows) / top if top > 0 else 0.0), min(ratios)

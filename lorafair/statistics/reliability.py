@@ -1,0 +1,105 @@
+"""Confidence against accuracy: bins, the calibration error over them, and the curve that a report draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lorafair.statistics.exact import bound_proportion
+from lorafair.statistics.grouping import Mask, divide
+from lorafair.statistics.table import Floats, Table
+
+Places = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One bin of a reliability curve: mean confidence, accuracy with a 95% interval, documents and clusters."""
+
+    confidence: float
+    accuracy: float
+    low: float
+    high: float
+    n: int
+    clusters: int
+
+
+def bin_evenly(confidence: Floats, bins: int) -> Places:
+    """(n,) bin of each confidence among ``bins`` of equal width on [0, 1], open below and closed above."""
+    edges = np.linspace(0, 1, bins + 1)
+    return np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
+
+
+def bin_by_sweep(confidence: Floats, right: Floats, count: Floats, rows: Mask) -> Places:
+    """(n,) equal-mass bin of each row: the largest number of bins before accuracy falls from a bin to the next.
+
+    Roelofs et al. 2022, algorithm 1: from two bins upwards until the accuracies are not monotone, then one fewer.
+    Equal confidences share a bin.
+
+    Args:
+        confidence: (n,).
+        right: (n,) 1 where the answer is the label.
+        count: (n,) documents behind a row.
+        rows: (n,) which rows are binned; the others get bin 0.
+    """
+    found = np.zeros(len(confidence), dtype=np.intp)
+    if not rows.any():
+        return found
+    levels, place = np.unique(confidence[rows], return_inverse=True)
+    mass = np.bincount(place, weights=count[rows])
+    hits = np.bincount(place, weights=count[rows] * right[rows])
+    rank = (np.cumsum(mass) - mass / 2) / mass.sum()
+    best = np.zeros(len(levels), dtype=np.intp)
+    for bins in range(2, len(levels) + 1):
+        candidate = np.minimum((rank * bins).astype(np.intp), bins - 1)
+        filled = np.bincount(candidate, weights=mass, minlength=bins)
+        accuracy = np.bincount(candidate, weights=hits, minlength=bins)[filled > 0] / filled[filled > 0]
+        if np.any(np.diff(accuracy) < -1e-12):
+            break
+        best = candidate
+    found[rows] = best[place]
+    return found
+
+
+def sum_errors(error: Floats, place: Places, rows: Mask, weights: Floats) -> Floats:
+    """(B,) ``sum_b |sum_{i in b} w_i error_i| / sum_i w_i`` over the rows: the expected calibration error."""
+    which = np.flatnonzero(rows)
+    if not len(which):
+        return np.full(len(weights), np.nan)
+    which = which[np.argsort(place[which], kind="stable")]
+    starts = np.flatnonzero(np.diff(place[which], prepend=-1))
+    mine = weights[:, which]
+    return divide(np.abs(np.add.reduceat(mine * error[which], starts, axis=1)).sum(axis=1), mine.sum(axis=1))
+
+
+def draw_reliability(table: Table, attribute: str | None = None, group: str = "", *, bins: int = 10) -> list[Point]:
+    """The reliability curve of everybody, or of one group: a point for each equal-width bin that has documents.
+
+    Args:
+        table: ``y``, ``answer`` and ``confidence``.
+        attribute: with ``group``, whose curve; None: everybody's.
+        group: the group's name.
+        bins: of equal width on [0, 1].
+
+    Returns:
+        points in order of confidence, over documents with label and answer; intervals are Clopper-Pearson bounds with
+        n = clusters.
+    """
+    assert table.confidence is not None
+    inside = np.ones(len(table.y), dtype=bool)
+    if attribute is not None:
+        inside = table.groups[attribute][:, table.names[attribute].index(group)]
+    inside = inside & ~np.isnan(table.y) & ~np.isnan(table.confidence)
+    place, right = bin_evenly(table.confidence, bins), np.asarray(table.answer == table.y, dtype=np.float64)
+    points = []
+    for k in np.unique(place[inside]):
+        rows = inside & (place == k)
+        weight = table.count[rows]
+        accuracy = float(np.average(right[rows], weights=weight))
+        clusters = len(np.unique(table.cluster[rows]))
+        low, high = bound_proportion(accuracy * clusters, clusters)
+        confidence = float(np.average(table.confidence[rows], weights=weight))
+        points.append(Point(confidence, accuracy, low, high, int(weight.sum()), clusters))
+    return points

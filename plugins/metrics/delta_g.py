@@ -1,0 +1,38 @@
+"""WinoMT's difference in F1 between translations of sentences about men and about women."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .f1 import score_class
+
+if TYPE_CHECKING:
+    from lorafair.statistics.table import Floats, Table
+
+
+def delta_g(table: Table, weights: Floats, **settings: Any) -> dict[str, Floats]:
+    """``F1(male) - F1(female)`` over all documents (Stanovsky, Smith and Zettlemoyer 2019), positive: better for men.
+
+    Gold gender is the label, the gender found in the translation the answer; an answer of another class ("unknown",
+    "neutral") is a miss of both.  Show delta S beside it: an output that is always male has a delta S near 0.
+
+    Args:
+        table: ``y``, ``answer`` and ``classes``, which hold ``male`` and ``female``.
+        weights: (B, n), not negative.
+        settings: none are used.
+
+    Returns:
+        ``overall``, (B,), in [-1, 1]; NaN where one of the two genders occurs neither as label nor as answer.
+    """
+    everybody = np.ones(len(table.y), dtype=bool)
+    male, female = (
+        score_class(table, weights, everybody, table.classes.index(name)) if name in table.classes else np.nan
+        for name in ("male", "female")
+    )
+    return {"overall": np.zeros(len(weights)) + male - female}
+
+
+delta_g.row_additive = True  # type: ignore[attr-defined]
+delta_g.bounds = (-1.0, 1.0)  # type: ignore[attr-defined]  # where its intervals end

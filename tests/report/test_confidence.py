@@ -1,0 +1,66 @@
+"""Confidence and accuracy by bins, held to sklearn's calibration curve, and to lm-eval's own way of writing."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.calibration import calibration_curve
+
+from lorafair.report.confidence import bin_evenly, collect_curves, read_confidences
+from lorafair.samples import read_audit
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60))
+def test_bins_are_sklearns(pairs: list[tuple[float, bool]]) -> None:
+    confidence = np.array([p for p, _ in pairs])
+    right = np.array([float(hit) for _, hit in pairs])
+    if np.any(np.abs(confidence * 10 - np.round(confidence * 10)) < 1e-9):
+        confidence = confidence * 0.999 + 0.0005001  # on an edge sklearn closes bins below
+    if np.any(np.abs(confidence * 10 - np.round(confidence * 10)) < 1e-9):
+        return
+    bins = bin_evenly(confidence, right, [str(i) for i in range(len(pairs))], np.ones(len(pairs), dtype=bool))
+    accuracy, mean = (
+        calibration_curve(right, confidence, n_bins=10, pos_label=1.0) if set(right) == {0.0, 1.0} else (None, None)
+    )
+    if accuracy is not None:
+        np.testing.assert_allclose([one.accuracy for one in bins], accuracy, atol=1e-12)
+        np.testing.assert_allclose([one.confidence for one in bins], mean, atol=1e-12)
+    assert sum(one.n for one in bins) == len(pairs)
+    assert all(one.low <= one.accuracy <= one.high for one in bins)
+
+
+def test_confidence_is_a_softmax_over_options_of_one_context(tmp_path: Path) -> None:
+    one = {
+        "doc_id": 0,
+        "arguments": [["q", " a"], ["q", " b"], ["q", " c"]],
+        "filtered_resps": [["-1.0", "False"], ["-2.0", "True"], [-3.0, False]],
+    }
+    lines = [
+        json.dumps(one),
+        json.dumps(one | {"doc_id": 1, "arguments": [["q", " a"], ["p", " b"], ["q", " c"]]}),
+        json.dumps(one | {"doc_id": 2, "filtered_resps": [["nan", "False"]] * 3}),
+        json.dumps(one | {"doc_id": 3, "filtered_resps": ["text"] * 3}),
+        "{torn",
+        "5",
+    ]
+    (tmp_path / "s.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    found = read_confidences(tmp_path / "s.jsonl")
+    assert found == {"0": pytest.approx(math.exp(-1) / sum(math.exp(-k) for k in (1, 2, 3)))}
+
+
+def test_curves_of_models_and_groups(audit: Path) -> None:
+    found = read_audit([audit])
+    curves = collect_curves(found)
+    assert set(curves) == {"bbq_like"}
+    assert {model for model, _, _ in curves["bbq_like"]} == {model.label for model in found.models}
+    whole = curves["bbq_like"]["base", None, ""]
+    assert sum(one.n for one in whole) == 320
+    samples = next(one for one in found.samples if one.task == "bbq_like" and one.model == "base")
+    assert sum(one.n * one.accuracy for one in whole) == pytest.approx(sum(samples.values["acc"]))
+    assert sum(one.n for one in curves["bbq_like"]["base", "identity", "men"]) == 40
