@@ -52,7 +52,7 @@ OFFENDERS = [
     ("metric", "return {'overall': weights @ table.y, 'men': weights @ table.y}", "gives a key 'men'"),
     ("metric", "return {'overall': table.y.mean()}", r"gives an array of shape \(\) for overall, not \(3,\)"),
     ("metric", "return {'overall': weights @ table.y / 0.0}", "gives an infinite overall"),
-    ("metric", "return {'overall': weights @ table.y}", "gave nothing for group:group=a, group:group=b, gap"),
+    ("metric", "return {'overall': weights @ table.y}", "gave nothing for group:group=a, group:group=b"),
     (
         "metric",
         "v = weights @ (table.y * table.groups['group'][:, 0])\n"
