@@ -53,14 +53,15 @@ def confirm(difference: Estimate, log_odds: Estimate | None) -> float:
 
     "No change of fairness" is true when the contrast stayed the same on either scale; rejecting it when both tests
     reject, in the same direction, has at most the level of each (an intersection-union test, Berger 1982).  The risk
-    difference is tested on two sides and gives the direction, so that the log-odds are tested on one: half their
-    two-sided max-T p over the groups of the attribute.  It is not corrected over the family once more: the family's
-    error is that of the risk differences.  Where the log-odds have no test the risk difference decides alone: 0.
+    difference is tested on two sides and gives the direction, so that the log-odds are tested on one: half the group's
+    own two-sided p.  It is corrected neither over the groups nor over the family: their error is that of the risk
+    differences, which are; and one group without a hit would otherwise hide what happened to another.  Where the
+    log-odds have no test the risk difference decides alone: 0.
     """
-    if log_odds is None or log_odds.p_max is None:
+    if log_odds is None or log_odds.p is None:
         return 0.0
     same = (log_odds.value or 0.0) * (difference.value or 0.0) > 0
-    return log_odds.p_max / 2 if same else 1.0
+    return log_odds.p / 2 if same else 1.0
 
 
 def join_scales(difference: Estimate, log_odds: Estimate | None) -> Estimate:

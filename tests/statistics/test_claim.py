@@ -53,6 +53,12 @@ def test_planted_group_is_found_and_named_alone() -> None:
     assert all("g3" in pair.named["r"] for pair in pairs[:5])
 
 
+def test_planted_group_is_found_beside_groups_that_hardly_ever_hit() -> None:
+    """As on the quickstart: rates of 2% with groups without any hit, whose log-odds say nothing, and one moved far."""
+    pairs = [_claim(_column(seed, 55, 8, {3: 0.6}, base=0.02)) for seed in range(12)]
+    assert all("g3" in pair.named["r"] for pair in pairs)
+
+
 def test_equal_change_in_all_groups_is_a_level_claim_only() -> None:
     pairs = [_claim(_column(seed, 52, 4, dict.fromkeys(range(4), 0.25))) for seed in range(20)]
     assert all(certain_sign(pair.summary.overall, pair.p_level, 0.05) == 1 for pair in pairs)

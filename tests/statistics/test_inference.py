@@ -121,9 +121,9 @@ def test_log_odds_ratio_equals_its_closed_form() -> None:
 
 def test_both_scales_have_to_agree() -> None:
     rise = Estimate(0.1, 0.02, 0.05, 0.15, p=0.001, p_max=0.01)
-    odds = Estimate(0.5, 0.2, 0.1, 0.9, p=0.01, p_max=0.03)
+    odds = Estimate(0.5, 0.2, 0.1, 0.9, p=0.03, p_max=0.3)
     assert join_scales(rise, odds).p_max == 0.015
-    assert join_scales(rise, replace(odds, p_max=0.004)).p_max == 0.01
+    assert join_scales(rise, replace(odds, p=0.004)).p_max == 0.01
     assert join_scales(rise, replace(odds, value=-0.5)).p_max == 1.0
     assert join_scales(rise, Estimate(0.5)) == rise
     assert confirm(rise, odds) == 0.015
