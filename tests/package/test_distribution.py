@@ -13,7 +13,7 @@ pytestmark = pytest.mark.package
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = {"lorafair": "lorafair", "lorafair_tasks": "lorafair_tasks"}
 ROOMS |= {room: f"lorafair/{room}" for room in ("cli", "plugins", "trainers")}
-SHIPPED = {".py", ".yaml", ".json", ".jsonl", ".tsv", ".md", ".typed", ".jinja"}
+SHIPPED = {".py", ".yaml", ".json", ".jsonl", ".tsv", ".md", ".typed", ".jinja", ".html", ".css", ".js"}
 
 
 def run(command: list, **kwargs) -> str:
