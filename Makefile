@@ -72,7 +72,7 @@ benchmark: $(STAMP)  ## the README's numbers, on the checkpoints of `make quicks
 	$(BIN)/python benchmarks/training.py --model $(MODEL) --pairs 7 --steps 20
 
 simulate: $(STAMP)  ## coverage, false verdicts and power on simulated audits of known truth (hours)
-	$(BIN)/python benchmarks/statistics.py
+	$(BIN)/python benchmarks/simulation.py
 
 lock: $(STAMP)  ## write requirements/cpu.txt from what is installed in .venv
 	$(BIN)/python requirements/lock.py

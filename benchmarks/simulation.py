@@ -6,7 +6,7 @@ difference between two models; simultaneous ones (all groups at once) of contras
 the double-corrected between-group variance.  Nulls: how often "worse" or "better" is said where there is nothing to
 find, on the level and on fairness.  Planted: how often a difference is found that `power` promised with 0.8.
 
-    python benchmarks/statistics.py --runs 1000 --json FILE
+    python benchmarks/simulation.py --runs 1000 --json FILE
 """
 
 from __future__ import annotations
