@@ -9,8 +9,7 @@ from typing import Any
 
 from lorafair.isolation import ask_field, is_built_in
 from lorafair.registry import load_registry
-
-THRESHOLD = 0.5  # a completion with at least this score counts as toxic
+from lorafair.scoring import THRESHOLD
 
 
 def read_scores(folder: Path, model: str, task: str, faults: list[str]) -> dict[str, dict[Any, float]]:
