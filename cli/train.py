@@ -32,6 +32,8 @@ def _split(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...
 @click.option("--alpha", type=float, help="Scaling of the adapter: alpha / rank.  [default: 2 x rank]")
 @click.option("--target-modules", multiple=True, callback=_split, default=("all-linear",), metavar="NAMES",
               help="Modules that get adapters, several with commas.")  # fmt: skip
+@click.option("--method-option", "options", multiple=True, metavar="NAME=VALUE",
+              help="An option of the method's own, as `fraction=0.25`; repeatable.")  # fmt: skip
 @click.option("--epochs", type=float, default=DEFAULTS["epochs"], help="Passes over the data.")
 @click.option("--batch-size", type=click.IntRange(1), default=DEFAULTS["batch_size"], help="Pairs per step.")
 @click.option("--lr", type=float, help="Peak learning rate.  [default: full 5e-5, adapters 5e-4]")
@@ -68,8 +70,10 @@ def train(ctx: click.Context, config: Path | None, **options: Any) -> None:
         raise LorafairError(
             f"Missing {', '.join(missing)}. Give it on the command line{where}; see lorafair train --help."
         )
+    from lorafair.method_option import read_options
     from lorafair.training import train_runs
 
+    options["options"] = read_options(options["options"])
     settings = {key: options.pop(key) for key in DEFAULTS}
     folders = train_runs(Plan(**options, settings=settings), say=click.echo)
     named = " ".join(f"--checkpoint {folder}" for folder in folders)

@@ -37,3 +37,13 @@ def find_targets(shapes: dict[str, tuple[int, ...]]) -> tuple[str, ...]:
 def count_trained(shapes: dict[str, tuple[int, ...]]) -> int:
     """How many numbers of an adapter's file were trained (what PEFT saves beside them is left out)."""
     return sum(math.prod(shape) for name, shape in shapes.items() if not FROZEN.search(name))
+
+
+CHANGED_RANK = ("pissa", "olora", "adalora")
+"""Methods whose files hold another rank than was trained: twice it (a difference of two), or the rank at the start."""
+
+
+def find_trained_rank(method: str | None, rank: int | None, settings: dict[str, Any]) -> int | None:
+    """The rank that a row tells: of the weights, or for ``CHANGED_RANK`` what the training recorded."""
+    recorded = settings.get("rank")
+    return recorded if method in CHANGED_RANK and type(recorded) is int and recorded > 0 else rank

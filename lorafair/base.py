@@ -62,6 +62,24 @@ class Base:
         self._kept = None
         return model
 
+    def list_modules(self) -> list[str]:
+        """Paths of the linear layers in the model's order, the output head left out; no weights are read.
+
+        Raises:
+            LorafairError: as :meth:`fresh`.
+        """
+        import torch
+        from transformers import AutoConfig, AutoModelForCausalLM
+
+        try:
+            with torch.device("meta"):
+                model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(self.path), trust_remote_code=False)
+        except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
+            raise self._refuse(error) from error
+        head = model.get_output_embeddings()
+        kinds = ("Linear", "Conv1D")  # GPT-2's linear layers are called Conv1D
+        return [path for path, module in model.named_modules() if type(module).__name__ in kinds and module is not head]
+
     def _read(self) -> Any:
         import torch
         from transformers import AutoModelForCausalLM
@@ -71,10 +89,13 @@ class Base:
                 self.path, dtype=getattr(torch, self.dtype), use_safetensors=True, trust_remote_code=False
             )
         except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
-            raise LorafairError(
-                f"Base model {self.name}: transformers cannot load it as a causal language model "
-                f"({_first_line(error)}). Give the folder of a language model in Hugging Face layout."
-            ) from error
+            raise self._refuse(error) from error
+
+    def _refuse(self, error: Exception) -> LorafairError:
+        return LorafairError(
+            f"Base model {self.name}: transformers cannot load it as a causal language model "
+            f"({_first_line(error)}). Give the folder of a language model in Hugging Face layout."
+        )
 
 
 def _first_line(error: BaseException) -> str:

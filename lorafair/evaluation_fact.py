@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from lorafair.adapter_weight import find_trained_rank
 from lorafair.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def describe_run(
     from lorafair.provenance import collect_provenance
 
     where = {"adapter": f",lora_local_path={checkpoint.path}"}.get(checkpoint.kind, "")
+    trained = (checkpoint.provenance or {}).get("settings") or {}
     pretrained = checkpoint.path if checkpoint.kind == "full" else base.name
     provenance = collect_provenance(
         "evaluation",
@@ -66,7 +68,7 @@ def describe_run(
             "base_hash": base.hash,
             "hash": checkpoint.hash,
             "method": checkpoint.method,
-            "rank": checkpoint.rank,
+            "rank": find_trained_rank(checkpoint.method, checkpoint.rank, trained),
             "trainable_parameters": checkpoint.trainable_parameters,
             "engine": identity["engine"],
             "dtype": identity["dtype"],

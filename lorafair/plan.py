@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lorafair.errors import LorafairError, raise_faults
+from lorafair.method_option import find_option_faults, name_options
 from lorafair.registry import load_registry, load_target
 
 FULL_LR = 5e-5
@@ -33,7 +34,7 @@ class Plan:
     """What a sweep is asked for: every method at every rank with every seed.
 
     ``alpha`` None is the rule alpha = 2 rank; ``lr`` None is 5e-5 for full fine-tuning and 5e-4 for adapters;
-    ``settings`` overrides ``DEFAULTS``.
+    ``options`` are the methods' own (see lorafair.method_option); ``settings`` overrides ``DEFAULTS``.
     """
 
     base: str
@@ -45,6 +46,7 @@ class Plan:
     alpha: float | None = None
     target_modules: Sequence[str] = ("all-linear",)
     lr: float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     out: Path = Path("runs")
     name: str | None = None
@@ -57,7 +59,8 @@ class Plan:
 class Run:
     """One checkpoint to train: ``name`` of its folder, its method and seed, and every setting that shapes its weights.
 
-    ``settings`` holds method, rank, alpha, alpha_rule, target_modules, trainer, lr and the keys of ``DEFAULTS``.
+    ``settings`` holds method, rank, alpha, alpha_rule, target_modules, trainer, lr, the keys of ``DEFAULTS``, and
+    ``method_options`` where there are any.
     """
 
     name: str
@@ -74,30 +77,30 @@ def plan_runs(plan: Plan) -> list[Run]:
     """
     registry = load_registry()
     faults: list[str] = []
-    takes_rank: dict[str, bool] = {}
+    methods: dict[str, Any] = {}
     for kind, names in (("trainer", [plan.trainer]), ("method", plan.methods)):
         for name in names:
             try:
                 target = load_target(registry.get(kind, name))
                 if kind == "method":
-                    takes_rank[name] = "rank" in inspect.signature(target).parameters
+                    methods[name] = target
                 else:
                     faults += _find_ignored(name, target, plan)
             except LorafairError as error:
                 faults.append(str(error))
-    ranked = [name for name, takes in takes_rank.items() if takes]
+    takes = {name: inspect.signature(target).parameters for name, target in methods.items()}
+    ranked = [name for name in methods if "rank" in takes[name]]
     if not plan.methods:
         faults.append("No method. Give --method lora, --method full, or both.")
-    if plan.ranks and takes_rank and not ranked and len(takes_rank) == len(set(plan.methods)):
-        faults.append(f"--rank means nothing to {', '.join(takes_rank)}. Leave it out, or add --method lora.")
+    if plan.ranks and methods and not ranked and len(methods) == len(set(plan.methods)):
+        faults.append(f"--rank means nothing to {', '.join(methods)}. Leave it out, or add --method lora.")
     if ranked and not plan.ranks:
         faults.append(f"The method {ranked[0]!r} needs a rank. Add --rank 8, or several.")
+    faults += find_option_faults(plan.options, methods)
     settings = {**DEFAULTS, **plan.settings}
     faults += _find_bad_values(plan, settings)
     cells = [
-        (m, r)
-        for m in dict.fromkeys(plan.methods)
-        for r in (dict.fromkeys(plan.ranks) if takes_rank.get(m) else [None])
+        (m, r) for m in dict.fromkeys(plan.methods) for r in (dict.fromkeys(plan.ranks) if m in ranked else [None])
     ]
     cells.sort(key=lambda cell: cell[0] == "full")  # by then the kept copy of the base is not needed any more
     seeds = list(dict.fromkeys(plan.seeds))
@@ -108,19 +111,22 @@ def plan_runs(plan: Plan) -> list[Run]:
     raise_faults("The training cannot start", faults)
     runs = []
     for method, rank in cells:
-        alpha = None if rank is None else (2 * rank if plan.alpha is None else plan.alpha)
+        scaled = "alpha" in takes[method]
+        alpha = (2 * (rank or 1) if plan.alpha is None else plan.alpha) if scaled else None
         targets = plan.target_modules[0] if list(plan.target_modules) == ["all-linear"] else sorted(plan.target_modules)
-        shape = {
+        shape: dict[str, Any] = {
             "method": method,
             "rank": rank,
             "alpha": int(alpha) if alpha is not None and alpha == int(alpha) else alpha,
-            "alpha_rule": None if rank is None else (ALPHA_RULE if plan.alpha is None else "fixed"),
-            "target_modules": None if method == "full" else targets,
+            "alpha_rule": (ALPHA_RULE if plan.alpha is None else "fixed") if scaled else None,
+            "target_modules": targets if "target_modules" in takes[method] else None,
             "trainer": plan.trainer,
             "lr": plan.lr if plan.lr is not None else (FULL_LR if method == "full" else ADAPTER_LR),
         }
+        if plan.options:
+            shape["method_options"] = dict(plan.options)
         for seed in seeds:
-            name = method if rank is None else f"{method}-r{rank}"
+            name = (method if rank is None else f"{method}-r{rank}") + name_options(plan.options)
             name = plan.name or (f"{name}-seed{seed}" if len(seeds) > 1 else name)
             runs.append(Run(name, seed, {**shape, **settings}))
     return runs

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lorafair.method_option import GIVEN
 from lorafair.plan import DEFAULTS
 
 HYPER = tuple(key for key in DEFAULTS if key != "dtype")
@@ -72,7 +73,7 @@ CONTRACTS: dict[str, Contract] = {
             "method",
             "a function from a run's settings to a PEFT config",
             "a peft.PeftConfig, or None to train every weight",
-            given_if_wanted=("seed", "rank", "alpha", "target_modules"),
+            given_if_wanted=GIVEN,
             beside=(("alpha", "rank"),),
         ),
         Contract(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -126,14 +128,14 @@ def train_run(plan: Plan, run: Run, base: Base, data: Pairs, inputs: dict[str, A
     of_trainer = registry.get("trainer", run.settings["trainer"])
     method, trainer = load_target(of_method), load_target(of_trainer)
     hyper = {k: v for k, v in run.settings.items() if k in DEFAULTS and k != "dtype"} | {"lr": run.settings["lr"]}
-    shape = {k: run.settings[k] for k in ("rank", "alpha", "target_modules") if run.settings[k] is not None}
+    shape = _describe_shape(run, method, base, data)
     try:
+        with _blame_stranger(of_method, plan, run):
+            config = method(**take_known(method, shape))
         if not plan.resume or _read_inputs(partial / "plan.json") is None:
             shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True, exist_ok=True)
         (partial / "plan.json").write_text(json.dumps({"settings": {"inputs": inputs}}), encoding="utf-8")
-        with _blame_stranger(of_method, plan, run):
-            config = method(**take_known(method, shape | {"seed": run.seed}))
         told = {"seed": run.seed, "label": run.name, "save_steps": plan.save_steps, **hyper}
         with _blame_stranger(of_trainer, plan, run):
             written = trainer(base, data, config, partial, **take_known(trainer, told))
@@ -148,6 +150,21 @@ def train_run(plan: Plan, run: Run, base: Base, data: Pairs, inputs: dict[str, A
             raise
         raise LorafairError(hint) from error
     return final
+
+
+def _describe_shape(run: Run, method: Any, base: Base, data: Pairs) -> dict[str, Any]:
+    """What a method may ask for: the run's own settings and options, how long it is, and the base's linear layers."""
+    shape = {k: run.settings[k] for k in ("rank", "alpha", "target_modules") if run.settings[k] is not None}
+    steps = count_steps(len(data.rows), run.settings["batch_size"], run.settings["epochs"])
+    shape |= {"seed": run.seed, "steps": steps, **run.settings.get("method_options", {})}
+    if "modules" in inspect.signature(method).parameters:
+        shape["modules"] = base.list_modules()
+    return shape
+
+
+def count_steps(rows: int, batch_size: int, epochs: float) -> int:
+    """Optimizer steps of a run, as transformers' Trainer counts them on one process."""
+    return math.ceil(epochs * math.ceil(rows / batch_size))
 
 
 @contextmanager

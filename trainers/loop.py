@@ -56,7 +56,8 @@ def run_loop(
     """Train ``model`` in place, from the last whole save in ``saves`` if there is one.
 
     Args:
-        model: a transformers or PEFT model.
+        model: a transformers or PEFT model; AdaLoRA's ranks are allotted after every step (Zhang et al. 2023,
+            algorithm 1), and its runs are not saved on the way.
         examples: a sequence of examples for ``collate``.
         collate: list of examples -> dict of tensors with ``labels``.
         saves: folder of the saves; transformers' own format, optimizer state included.
@@ -73,13 +74,21 @@ def run_loop(
 
     lr = arguments.get("learning_rate")
 
+    # AdaLoRA: PEFT cuts the singular values that have faded when it saves, so there is no state to go on from
+    adaptive = hasattr(getattr(model, "base_model", None), "rankallocator")
+
     class Watch(TrainerCallback):  # type: ignore[misc]
+        def on_optimizer_step(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            if adaptive:
+                model.base_model.update_and_allocate(state.global_step + 1)
+
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             progress.show(state.global_step, state.max_steps, None)
             last = state.global_step >= state.max_steps
             if asked.is_set():
                 control.should_training_stop = True
-            control.should_save = asked.is_set() or (not last and clock.is_due(state.global_step))
+            due = asked.is_set() or (not last and clock.is_due(state.global_step))
+            control.should_save = due and not adaptive
 
         def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             mark_whole(saves / f"checkpoint-{state.global_step}")
@@ -136,7 +145,8 @@ def run_loop(
         trainer.train(resume_from_checkpoint=str(save) if save else None)
         step, steps = trainer.state.global_step, trainer.state.max_steps
         if asked.is_set():
-            progress.say(f"stopped after step {step} of {steps}, saved")
+            how = "not saved: AdaLoRA starts over" if adaptive else "saved"
+            progress.say(f"stopped after step {step} of {steps}, {how}")
             raise KeyboardInterrupt
         if not has_finite_weights(model):
             trainer.halt("a weight is no longer a finite number", step)

@@ -13,6 +13,7 @@ from lorafair.errors import LorafairError, did_you_mean, raise_faults
 from .loop import hush, run_loop
 
 IGNORED = -100
+CHANGES_BASE = ("pissa", "olora", "corda")
 TOKENIZER_FILES = ("tokenizer", "special_tokens", "added_tokens", "chat_template", "vocab", "merges", "spiece")
 
 
@@ -66,8 +67,10 @@ def sft(
     with hush():
         model = base.fresh()
         set_seed(seed)
+        start = None
         if method is not None:
             model = add_adapter(model, method, base.name)
+            start = keep_start(model, out / "start")
     pad = base.tokenizer.pad_token_id
     outcome = run_loop(
         model,
@@ -98,7 +101,7 @@ def sft(
     checkpoint = out / "checkpoint"
     shutil.rmtree(checkpoint, ignore_errors=True)
     with hush():
-        write_model(model, base, checkpoint)
+        write_model(model, base, checkpoint, start)
     (checkpoint / "training.json").write_text(json.dumps(facts), encoding="utf-8")
     return checkpoint
 
@@ -151,8 +154,22 @@ def add_adapter(model: Any, method: Any, name: str) -> Any:
         raise LorafairError(f"PEFT cannot put this adapter on {name}: {str(error).strip().splitlines()[0]}") from error
 
 
-def write_model(model: Any, base: Any, folder: Path) -> None:
-    """Write the trained weights: an adapter with its config, or a model with its configs and the base's tokenizer."""
+def keep_start(model: Any, folder: Path) -> Path | None:
+    """Save an adapter whose initialisation changed the base's weights (PiSSA, OLoRA), before training; None else."""
+    config = model.peft_config["default"]
+    if not str(getattr(config, "init_lora_weights", "")).lower().startswith(CHANGES_BASE):
+        return None
+    before, config.init_lora_weights = config.init_lora_weights, True  # what is read back must not start anew
+    model.save_pretrained(folder, save_embedding_layers=False)
+    config.init_lora_weights = before
+    return folder
+
+
+def write_model(model: Any, base: Any, folder: Path, start: Path | None = None) -> None:
+    """Write the trained weights: an adapter with its config, or a model with its configs and the base's tokenizer.
+
+    With ``start`` (see :func:`keep_start`) the adapter is the difference from the start, for the base as it was.
+    """
     configs = getattr(model, "peft_config", None)
     if not configs:
         model.save_pretrained(folder)
@@ -162,10 +179,12 @@ def write_model(model: Any, base: Any, folder: Path) -> None:
         return
     for config in configs.values():
         config.base_model_name_or_path = base.name
-    model.save_pretrained(folder, save_embedding_layers=False)
+    extra = {"path_initial_model_for_weight_conversion": str(start)} if start else {}
+    model.save_pretrained(folder, save_embedding_layers=False, **extra)
     (folder / "README.md").unlink(missing_ok=True)
     path = folder / "adapter_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
-    if isinstance(config.get("target_modules"), list):
-        config["target_modules"] = sorted(config["target_modules"])  # PEFT writes a set, in no order
+    for key in ("target_modules", "feedforward_modules"):
+        if isinstance(config.get(key), list):
+            config[key] = sorted(config[key])  # PEFT writes a set, in no order
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
