@@ -102,6 +102,10 @@ class HfEngine(Engine):
             self._release(checkpoint, model)
             del model  # so that the next one is not loaded beside it
 
+    def forget_base(self) -> None:
+        """Leave the base to whoever it is lent to: the next checkpoint is put on one that is loaded anew."""
+        self._base = None
+
     def close(self) -> None:
         """Free the models, on a GPU their memory too: the next engine measures what is free."""
         import gc
@@ -142,14 +146,15 @@ class HfEngine(Engine):
         for batch in cut_batches(requests, self._rows(model)):
             yield from zip(batch, answer[batch[0].kind](model, batch), strict=True)
 
-    def _context_length(self, model: Any) -> int:
+    def context_length(self, model: Any) -> int:
+        """Tokens of text that a model from :meth:`lend` can read at once."""
         config = model.config
         length = int(getattr(config, "max_position_embeddings", 0) or getattr(config, "n_positions", 0) or 2048)
         return length - count_virtual(model)
 
     def _generate(self, model: Any, batch: list[Request]) -> list[str]:
         settings, until, tokens = self.generation_settings(batch[0].arguments[1])
-        room = max(self._context_length(model) - tokens, 1)
+        room = max(self.context_length(model) - tokens, 1)
         prompts = [self.tok_encode(r.arguments[0])[-room:] for r in batch]
         seeds = [r.seed for r in batch]
         texts = generate_batch(model, self.tokenizer, prompts, seeds, settings, until, tokens, self.end_ids)
@@ -161,7 +166,7 @@ class HfEngine(Engine):
     def _rolling(self, model: Any, batch: list[Request]) -> list[float]:
         answers = []
         for request in batch:
-            windows = self.rolling_windows(request.arguments[0], self._context_length(model))
+            windows = self.rolling_windows(request.arguments[0], self.context_length(model))
             rows = self._rows(model)
             parts = range(0, len(windows), rows)
             scored = [a for i in parts for a in self._score(model, windows[i : i + rows])]
@@ -175,7 +180,7 @@ class HfEngine(Engine):
         """
         import torch
 
-        length = self._context_length(model)
+        length = self.context_length(model)
         rows = [(context + continuation)[-length:] for context, continuation in pairs]
         width = max(len(row) for row in rows)
         pad = self.tokenizer.pad_token_id
