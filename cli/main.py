@@ -27,6 +27,7 @@ COMMANDS = {
     "gate": "Hold an adapter against a policy: pass, fail or undecided.",
     "card": "Write what an audit found into an adapter's model card.",
     "tasks": "List the tasks; link them into lm-eval, or take the links away.",
+    "data": "List the data sets, check their files, pull them from the Hub.",
     "plugins": "List what can be named, show one thing of it, check that it works.",
     "models": "List the small models that need no Hub, and pull one.",
     "doctor": "Check what is installed, which engines work here, where data resolves.",
