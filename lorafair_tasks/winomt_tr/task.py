@@ -117,6 +117,7 @@ class TurkishToEnglish(ConfigurableTask):
         bleu = {"bleu_sentence": sentence_bleu(text, references), "bleu:corpus": (text, references)}
         return values | copies | bleu | {"answer": found}
 
+
 def cut_answer(text: str, answer: str) -> str:
     """What of a model's text is read: all of it (``whole``), or up to the line's end or the next example (``line``)."""
     return text.strip() if answer == "whole" else _END_OF_LINE.split(text.strip(), maxsplit=1)[0].strip()

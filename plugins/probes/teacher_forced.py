@@ -33,7 +33,9 @@ def teacher_forced(engine: Any, checkpoint: Any, documents: Sequence[dict[str, A
     from lorafair.data.pronoun import swap_all
     from lorafair.translation.bleu import corpus_bleu, describe_bleu, sentence_bleu
 
-    missing = [each["id"] for each in documents if not _is_text(each.get("text")) or not _is_text(each.get("completion"))]
+    missing = [
+        each["id"] for each in documents if not _is_text(each.get("text")) or not _is_text(each.get("completion"))
+    ]
     if missing:
         raise LorafairError(
             "The probe teacher_forced needs a `text` and a `completion` in each document (as lorafair_winomt_tr_en "
@@ -61,9 +63,7 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
 
 
-def _guess(
-    engine: Any, checkpoint: Any, pairs: Sequence[tuple[list[int], list[int]]]
-) -> list[tuple[list[int], float]]:
+def _guess(engine: Any, checkpoint: Any, pairs: Sequence[tuple[list[int], list[int]]]) -> list[tuple[list[int], float]]:
     """Per (context, continuation) pair of token ids the argmax at each position of the continuation, and its hits."""
     import torch
 

@@ -95,7 +95,8 @@ def test_classes_of_the_english_sides_are_the_published_counts():
     lines = (folder / "mt_gender_tr" / "en_tr_general.txt").read_text(encoding="utf-8").splitlines()
     english = [line.split(" ||| ")[0] for line in lines]
     gold = dict(
-        reversed(line.split("\t")[:3:2]) for line in (folder / "winomt" / "en.txt").read_text(encoding="utf-8").splitlines()
+        reversed(line.split("\t")[:3:2])
+        for line in (folder / "winomt" / "en.txt").read_text(encoding="utf-8").splitlines()
     )
     assert Counter(gold[text] for text in english) == {"male": 1826, "female": 1822, "neutral": 240}
     found = [read_pronoun_class(text) for text in english]
@@ -112,7 +113,8 @@ def test_swapping_gives_the_real_twin_of_99_percent_of_the_sentences():
     halves = list(zip(english[:1584], english[1584:3168], strict=True))
     pairs = [pair for two in halves for pair in (two, two[::-1])]
     mask = re.compile(r"\b(?:she|he|her|his|him|hers|herself|himself)\b", re.IGNORECASE)
-    comparable = [(a, b) for a, b in pairs if mask.sub("_", a) == mask.sub("_", b) and a != b]
+    same = [(a, b) for a, b in pairs if mask.sub("_", a) == mask.sub("_", b) and a != b]
+    comparable = [(a, b) for a, b in same if read_pronoun_class(b) != "unknown"]
     assert len(comparable) > 3100
     wrong = [(a, b) for a, b in comparable if swap_pronouns(a, read_pronoun_class(b)) != b]
     assert len(wrong) <= 0.01 * len(comparable), wrong[:20]

@@ -15,7 +15,9 @@ from lorafair_tasks.winomt_tr.task import cut_answer, mean_of_known
 
 FOLDER = str(Path(__file__).parents[2] / "lorafair_tasks")
 SAMPLE, REAL_TASK = "lorafair_winomt_tr_en_sample", "lorafair_winomt_tr_en"
-REAL = pytest.mark.skipif(not os.environ.get("LORAFAIR_DATA"), reason="LORAFAIR_DATA is not set: no Turkish WinoMT here")
+REAL = pytest.mark.skipif(
+    not os.environ.get("LORAFAIR_DATA"), reason="LORAFAIR_DATA is not set: no Turkish WinoMT here"
+)
 
 
 def load(task=SAMPLE, **metadata):
@@ -82,7 +84,17 @@ def test_bleu_does_not_look_at_the_gender_and_is_sacrebleus():
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "...", "\x00\x07", "\ud800", "O gitti çünkü yorgundu.", "他累了", "Turkish: O gitti. English:", "a " * 10_000],
+    [
+        "",
+        " ",
+        "...",
+        "\x00\x07",
+        "\ud800",
+        "O gitti çünkü yorgundu.",
+        "他累了",
+        "Turkish: O gitti. English:",
+        "a " * 3_000,
+    ],
 )
 def test_output_without_an_english_pronoun_is_unknown_and_counted(text):
     task = load()
@@ -177,7 +189,7 @@ def test_plain_lm_eval_and_lorafair_eval_run_it_and_the_leaderboard_shows_the_ga
 
     out = tmp_path / "results"
     run = ["eval", "--base", str(tiny_base), "--engine", "hf", "--dtype", "float32", "--task", SAMPLE, "--limit", "6"]
-    done = CliRunner().invoke(cli, [*run, "--gen_kwargs", "max_gen_toks=8", "--out", str(out)])
+    done = CliRunner().invoke(cli, [*run, "--gen-kwargs", "max_gen_toks=8", "--out", str(out)])
     assert done.exit_code == 0, done.output
     board = CliRunner().invoke(cli, ["leaderboard", str(out), "--format", "json"])
     assert board.exit_code == 0, board.output
@@ -188,7 +200,10 @@ def test_plain_lm_eval_and_lorafair_eval_run_it_and_the_leaderboard_shows_the_ga
     rows = [json.loads(line) for line in (out / "rows.jsonl").read_text(encoding="utf-8").splitlines()]
     assert {"pro", "anti", "male", "female", "neutral", "unknown", "bleu_sentence"} <= {row["metric"] for row in rows}
     assert not {"accuracy", "tpr", "delta_g"} & {row["metric"] for row in rows}
-    assert {row["group"] for row in rows if row["metric"] == "male" and row["attribute"] == "expected"} >= {"male", "female"}
+    assert {row["group"] for row in rows if row["metric"] == "male" and row["attribute"] == "expected"} >= {
+        "male",
+        "female",
+    }
 
     import lm_eval
     from lm_eval.tasks import TaskManager

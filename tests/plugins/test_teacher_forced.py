@@ -13,9 +13,8 @@ TASK = "lorafair_winomt_tr_en_sample"
 
 
 def run(base, checkpoints, out, **changes):
-    plan = ProbePlan(
-        str(base), tuple(map(str, checkpoints)), (), out, "hf", probe="teacher_forced", dtype="float32", **changes
-    )
+    asked = {"tasks": (), "probe": "teacher_forced", "dtype": "float32"} | changes
+    plan = ProbePlan(base=str(base), checkpoints=tuple(map(str, checkpoints)), out=out, engine="hf", **asked)
     return run_probe(plan, lambda line: None)
 
 
@@ -58,7 +57,9 @@ def test_it_is_the_argmax_at_each_position_for_base_and_adapter_whatever_the_bat
             assert record["values"]["right"] == pytest.approx(right)
             assert (record["id"], record["groups"]) == (document["id"], document["groups"])
             texts.append(text.lower())
-        references = [[r.lower() for r in column] for column in zip(*(swap_all(d["english"]) for d in documents), strict=True)]
+        references = [
+            [r.lower() for r in column] for column in zip(*(swap_all(d["english"]) for d in documents), strict=True)
+        ]
         assert whole["id"] is None
         assert whole["values"]["bleu_teacher_forced"] == pytest.approx(corpus_bleu(texts, references).score)
         assert whole["values"]["documents"] == 5
@@ -79,8 +80,9 @@ def test_what_does_not_fit_into_the_model_is_refused(tiny_base, tmp_path):
 
 
 def test_engines_that_lend_no_model_say_so():
-    from lorafair.engines.contract import Engine
     from lorafair.plugins.probes.teacher_forced import teacher_forced
+
+    from lorafair.engines.contract import Engine
 
     class Other(Engine):
         name = "other"

@@ -31,7 +31,9 @@ def read_gender(tokens: Sequence[str], positions: Sequence[int]) -> Gender:
 
 
 def _split(token: str) -> list[str]:
-    plain = "".join(c for c in unicodedata.normalize("NFKD", token) if c not in _IN_WORD and not unicodedata.combining(c))
+    plain = "".join(
+        c for c in unicodedata.normalize("NFKD", token) if c not in _IN_WORD and not unicodedata.combining(c)
+    )
     return [word for word in _BREAK.split(plain) if any("א" <= char <= "ת" for char in word)]
 
 
