@@ -32,6 +32,13 @@ def read_word(token: str) -> str:
     return word[first : last + 1 + elided]
 
 
+def fold_token(token: str) -> str:
+    """What a token is counted as when words are linked: its word, without an elided article (``l'``)."""
+    word = read_word(token)
+    article, _, noun = word.rpartition("'")
+    return noun if article and len(noun) > 2 else word
+
+
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
