@@ -151,5 +151,5 @@ def _tell_noun(word: str, grammar: Grammar) -> Vote:
 
 
 def _count(votes: Sequence[Vote]) -> Gender:
-    shown = [vote for vote in votes if vote != NOTHING]
+    shown: list[Gender] = [vote for vote in votes if vote != NOTHING]
     return max(shown, key=lambda vote: shown.count(vote)) if shown else NOTHING  # the first of equals

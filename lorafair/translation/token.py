@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 APOSTROPHES = str.maketrans({"’": "'", "ʼ": "'", "‘": "'", "`": "'", "´": "'"})
 
@@ -18,6 +19,7 @@ def split_tokens(text: str) -> list[str]:
     return unicodedata.normalize("NFC", plain).split()
 
 
+@lru_cache(maxsize=65_536)
 def read_word(token: str) -> str:
     """A token as a word: case-folded, one kind of apostrophe, no punctuation at its ends; "" where nothing is left.
 
