@@ -25,6 +25,7 @@ COMMANDS = {
     "subgroups": "Search combinations of groups for the one that is worst off.",
     "power": "Say how many documents, completions and seeds a difference takes to be found.",
     "gate": "Hold an adapter against a policy: pass, fail or undecided.",
+    "translations": "Score a file of translations: the gender they give to people (WinoMT).",
     "card": "Write what an audit found into an adapter's model card.",
     "tasks": "List the tasks; link them into lm-eval, or take the links away.",
     "data": "List the data sets, check their files, pull them from the Hub.",

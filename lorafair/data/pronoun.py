@@ -18,140 +18,20 @@ FORMS: dict[PronounClass, dict[str, str]] = {
     "female": {"he": "she", "him": "her", "his": "her", "own": "hers", "himself": "herself"},
     "neutral": {"he": "they", "him": "them", "his": "their", "own": "theirs", "himself": "themselves"},
 }
-"""Subject, object, possessive before a noun, possessive alone, reflexive: by the masculine word, ``own`` for the fourth."""
+"""Subject, object, possessive before a noun, possessive alone (``own``), reflexive, by the masculine word."""
 
 _FOUND = {gender: re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE) for gender, words in PRONOUNS.items()}
 _WORD = re.compile(r"\b(?:she|hers?|herself|he|him|his|himself|they|them|theirs?|themselves)\b", re.IGNORECASE)
 _NEXT = re.compile(r"[ \t]+([a-z]+)", re.IGNORECASE)
-# "her" the object (and "his" alone) has no noun phrase after it, but the end, an adverb in -ly, or one of these words ...
-_NO_NOUN = frozenset(
-    [
-        "a",
-        "about",
-        "again",
-        "against",
-        "all",
-        "alone",
-        "an",
-        "and",
-        "any",
-        "anything",
-        "anywhere",
-        "as",
-        "at",
-        "away",
-        "because",
-        "but",
-        "by",
-        "down",
-        "during",
-        "even",
-        "ever",
-        "every",
-        "everything",
-        "for",
-        "from",
-        "had",
-        "has",
-        "have",
-        "her",
-        "him",
-        "his",
-        "how",
-        "if",
-        "in",
-        "into",
-        "instead",
-        "is",
-        "it",
-        "its",
-        "just",
-        "less",
-        "like",
-        "lots",
-        "many",
-        "more",
-        "much",
-        "my",
-        "never",
-        "no",
-        "not",
-        "nothing",
-        "of",
-        "off",
-        "on",
-        "once",
-        "or",
-        "our",
-        "out",
-        "over",
-        "since",
-        "so",
-        "some",
-        "someone",
-        "something",
-        "somewhere",
-        "that",
-        "the",
-        "their",
-        "then",
-        "there",
-        "these",
-        "this",
-        "those",
-        "to",
-        "today",
-        "tomorrow",
-        "too",
-        "under",
-        "until",
-        "up",
-        "very",
-        "was",
-        "well",
-        "were",
-        "what",
-        "when",
-        "where",
-        "whether",
-        "which",
-        "while",
-        "who",
-        "why",
-        "will",
-        "with",
-        "without",
-        "would",
-        "yesterday",
-        "your",
-        "he",
-        "she",
-        "they",
-        "i",
-        "we",
-        "you",
-    ]
-)
-_ADJECTIVES = frozenset(
-    [
-        "curly",
-        "daily",
-        "disorderly",
-        "early",
-        "elderly",
-        "family",
-        "friendly",
-        "hourly",
-        "likely",
-        "lonely",
-        "lovely",
-        "monthly",
-        "only",
-        "silly",
-        "ugly",
-        "weekly",
-        "yearly",
-    ]
+# After "her" the object (and "his" alone) comes no noun phrase, but the end, an adverb in -ly, one of these words ...
+_NO_NOUN = re.compile(
+    r"a|about|again|against|all|alone|an|and|any|anything|anywhere|as|at|away|because|but|by|down|during|even|ever|every|"
+    r"everything|for|from|had|has|have|her|him|his|how|if|in|into|instead|is|it|its|just|less|like|lots|many|more|much|my|"
+    r"never|no|not|nothing|of|off|on|once|or|our|out|over|since|so|some|someone|something|somewhere|that|the|their|then|"
+    r"there|these|this|those|to|today|tomorrow|too|under|until|up|very|was|well|were|what|when|where|whether|which|while|"
+    r"who|why|will|with|without|would|yesterday|your|he|she|they|i|we|you|"
+    r"(?!(?:curly|daily|disorderly|early|elderly|family|friendly|hourly|likely|lonely|lovely|monthly|only|silly|ugly|"
+    r"weekly|yearly)$)\w+ly"
 )
 # ... or it stands after a verb that takes a person and then something more ("gave her advice", "helped her move").
 _GIVES = re.compile(
@@ -204,8 +84,7 @@ def swap_pronouns(text: str, to: PronounClass) -> str:
             return found.group()
         after = _NEXT.match(text, found.end())
         follows = after.group(1).lower() if after else ""
-        noun = bool(follows) and follows not in _NO_NOUN
-        noun = noun and not (follows.endswith("ly") and follows not in _ADJECTIVES)
+        noun = bool(follows) and not _NO_NOUN.fullmatch(follows)
         if word == "her" and noun:
             noun = not _GIVES.search(text[: found.start()])
         new = forms[_name_slot(word, noun)]

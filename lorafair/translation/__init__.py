@@ -1,1 +1,1 @@
-"""Translations judged by the gender that they give to the person a sentence is about (WinoMT, Stanovsky et al. 2019)."""
+"""Translations, judged by the gender that they give to the person a sentence is about (WinoMT)."""

@@ -44,6 +44,6 @@ def describe_bleu() -> str:
 
 @lru_cache(maxsize=2)
 def _load(effective: bool) -> Any:
-    from sacrebleu.metrics import BLEU
+    from sacrebleu.metrics.bleu import BLEU
 
     return BLEU(lowercase=True, effective_order=effective)

@@ -17,10 +17,10 @@ _GENDERS: dict[str | None, Gender] = {"masc": "male", "femn": "female", "neut": 
 def read_gender_by_parses(tokens: Sequence[str], positions: Sequence[int], code: str) -> Gender:
     """The gender that most of the words at ``positions`` have, as the published evaluation of ru and uk reads it.
 
-    A word is feminine if any of its dictionary parses is (``механика``, the accusative of a man's trade, is also the
-    name of a science: feminine), otherwise what most of its parses are, and neutral where none has a gender (pronouns
-    of the first person, prepositions, a punctuation mark, which counts as a word of its own).  Of words that tie the
-    first counts.
+    A word is feminine if any of its dictionary parses is, otherwise what most of its parses are, and neutral where none
+    has a gender (prepositions, pronouns of the first person, and punctuation marks, which are words here).  Of genders
+    that tie the first word's counts.  So ``механик``, ``техник`` and ``аналитик`` are feminine, because the form is a
+    plural of the science's name, too.
 
     Args:
         tokens: of the translation.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 APOSTROPHES = str.maketrans({"’": "'", "ʼ": "'", "‘": "'", "`": "'", "´": "'"})
 
@@ -18,6 +19,7 @@ def split_tokens(text: str) -> list[str]:
     return unicodedata.normalize("NFC", plain).split()
 
 
+@lru_cache(maxsize=65_536)
 def read_word(token: str) -> str:
     """A token as a word: case-folded, one kind of apostrophe, no punctuation at its ends; "" where nothing is left.
 
@@ -30,6 +32,13 @@ def read_word(token: str) -> str:
     last = max(at for at, c in enumerate(word) if c.isalnum() or unicodedata.category(c).startswith("M"))
     elided = word[last + 1 : last + 2] == "'" and "'" not in token[:1]
     return word[first : last + 1 + elided]
+
+
+def fold_token(token: str) -> str:
+    """What a token is counted as when words are linked: its word, without an elided article (``l'``)."""
+    word = read_word(token)
+    article, _, noun = word.rpartition("'")
+    return noun if article and len(noun) > 2 else word
 
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn"}

@@ -45,7 +45,8 @@ def test_at_least_95_percent_of_forty_translations_are_read_as_they_were_meant(c
     ("code", "sentence", "gender"),
     [
         # conventions of the published evaluation that are not the language's grammar
-        ("ru", "Он увидел [механика.]", "female"),  # one parse of the form is the science of mechanics
+        ("ru", "[Механик] и [аналитик]", "female"),  # one parse of the form is of the science
+        ("ru", "Он увидел [сантехника.]", "female"),
         ("ru", "[кто-то] пришел", "male"),
         ("ru", "[Мы] пришли", "neutral"),  # no parse has a gender
         ("ru", "[для дизайнера]", "neutral"),  # a tie: the first word counts, a preposition has no gender
