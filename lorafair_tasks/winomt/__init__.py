@@ -1,0 +1,1 @@
+"""WinoMT (Stanovsky, Smith, Zettlemoyer 2019): do translations give people the right gender?"""
