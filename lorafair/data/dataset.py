@@ -217,7 +217,7 @@ def _check(
 
 
 def _read(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Rows of a ``.jsonl`` or tab-separated file, and its faults (at most five, with line numbers)."""
+    """Rows of a ``.jsonl``, ``.csv`` or tab-separated file, and its faults (at most five, with line numbers)."""
     rows: list[dict[str, Any]] = []
     faults: list[str] = []
     try:
@@ -233,14 +233,16 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
                     elif row is not None:
                         faults.append(f"{path}:{number}: expected a JSON object, found {type(row).__name__}.")
             else:
-                reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+                comma = path.suffix == ".csv"
+                reader = csv.reader(file) if comma else csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
                 header = next(reader, [])
                 for cells in filter(None, reader):
                     if len(cells) == len(header):
                         rows.append(dict(zip(header, cells, strict=True)))
                     else:
                         faults.append(
-                            f"{path}:{reader.line_num}: expected {len(header)} tab-separated cells, found {len(cells)}."
+                            f"{path}:{reader.line_num}: expected {len(header)} {'comma' if comma else 'tab'}-separated "
+                            f"cells, found {len(cells)}."
                         )
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         faults.append(f"{path}: cannot be read ({error}).")
