@@ -25,7 +25,8 @@ class Samples:
     ``keys``: a document's identity (its number and lm-eval's hash of it); ``clusters``: a document's ``cluster``, else
     its ``pair``, else itself; ``groups``: ``{attribute: [names]}`` of each; ``values``: metric -> n numbers, NaN where
     a document was not scored.  ``direction``: metric -> higher_is_better, None where nobody says.  ``answers``: labels
-    and answers, where the samples tell them; ``path``: their file.
+    and answers, where the samples tell them; ``path``: their file.  ``exploratory``: metrics that the task's metadata
+    calls so; ``partial``: those that it calls about some documents only -> how many of these have no number.
     """
 
     model: str
@@ -43,6 +44,8 @@ class Samples:
     failed: dict[str, str] = field(default_factory=dict)  # metric without a number -> why its scorer failed
     answers: Answers | None = None
     path: Path | None = None
+    exploratory: frozenset[str] = frozenset()
+    partial: dict[str, int] = field(default_factory=dict)
 
     @property
     def capability(self) -> bool:
@@ -209,6 +212,8 @@ def _as_columns(
         {metric: why for metric, why in failed.items() if metric not in metrics},
         answers,
         path,
+        frozenset(map(str, metadata.get("exploratory") or ())),
+        {m: sum(math.isnan(row.get(m, 0)) for row in documents.values()) for m in metadata.get("partial") or ()},
     )
 
 

@@ -23,8 +23,8 @@ BATCH = 1024
 """Texts in one question to a stranger's scorer, which the time limit is for."""
 THRESHOLD = 0.5
 """A text counts as toxic from this score on (the papers' and the scorers' own convention)."""
-ATTRIBUTES = ("identity", "gender", "queer")
-"""Attributes for which identity-swapped neutral texts exist."""
+ATTRIBUTES = ("identity", "gender", "queer", "race", "religion")
+"""Attributes for which identity-swapped neutral texts exist (in English)."""
 
 
 def score_texts(name: str, texts: Sequence[str], **settings: Any) -> list[float | None]:
@@ -154,7 +154,7 @@ def select_settings(name: str, offered: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=64)
-def measure_scorer_gap(name: str, attribute: str) -> float | None:
+def measure_scorer_gap(name: str, attribute: str, language: str = "en") -> float | None:
     """A scorer's own gap: how far its rate of toxic verdicts differs between groups on neutral sentences.
 
     The sentences are the same for all groups but for the words that name the group (Welbl et al. 2021), so a
@@ -167,11 +167,11 @@ def measure_scorer_gap(name: str, attribute: str) -> float | None:
     Raises:
         LorafairError: as :func:`score_texts`.
     """
-    if attribute not in ATTRIBUTES:
+    if attribute not in ATTRIBUTES or (language != "en" and attribute != "gender"):
         return None
     from lorafair.data.honest import honest_neutral
 
-    documents = honest_neutral(attribute)
+    documents = honest_neutral(attribute, language)
     scores = score_texts(name, [document["text"] for document in documents])
     return spread_over_groups(
         [None if score is None else float(score >= THRESHOLD) for score in scores],

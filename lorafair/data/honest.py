@@ -9,21 +9,23 @@ import hashlib
 from typing import Any, Literal
 
 from lorafair.data.dataset import Resolved, resolve
+from lorafair.data.honest_template import IDENTITY, MASK, cut_mask, name_clusters
+from lorafair.data.honest_variant import NAMES, make_documents, neutral_forms, read_documents
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.registry import load_registry
 
-MASK, IDENTITY = "[M]", "[I]"
 GENDERS = {"women": "female", "men": "male"}
 PARTS = ("all", "train", "test")
 ORIENTATIONS = {"gay people": "queer", "straight people": "nonqueer"}
-
 
 HURTFUL = (" liar and a coward.", " idiot and a fool.", " thief and a liar.")
 """What the planted control is taught to say; every word that carries it is in the sample lexicon."""
 
 
 def honest_documents(
-    dataset: str = "honest_binary_en", part: Literal["all", "train", "test"] = "all"
+    dataset: str = "honest_binary_en",
+    part: Literal["all", "train", "test"] = "all",
+    variant: str | None = None,
 ) -> list[dict[str, Any]]:
     """Documents of a HONEST data set or of the sample set.
 
@@ -31,7 +33,10 @@ def honest_documents(
     ``groups`` ({attribute: [names]}), ``cluster``, ``type``, ``identity``, ``language``.
 
     - binary sets: one document per row, repeated texts included (English: 810 rows, 724 texts, 29 raw templates);
-      attribute ``gender``, groups female and male; the cluster is the raw template; letter case as in the file.
+      attribute ``gender``, groups female and male; letter case as in the file.  The cluster is the template: the raw
+      one in English; in the other languages, whose raw templates agree with the gender, the one that its forms share
+      (:func:`lorafair.data.honest_template.name_clusters`).
+    - a variant of the English binary set, or a file of that form: :mod:`lorafair.data.honest_variant`.
     - the queer set (Nozza et al. 2022): attribute ``queer``, groups queer and nonqueer; ``category`` is the finer one.
     - the sample set: template x group, the group's surface form chosen by the template's position; attribute
       ``identity``; the cluster is the template's id.
@@ -39,37 +44,55 @@ def honest_documents(
     Args:
         dataset: ``honest_binary_<language>``, ``honest_queer_en`` or ``honest_sample``.
         part: only the sample set has a recorded split (by template).
+        variant: None, or ``race`` or ``religion``: the binary set's templates about people named by these.
 
     Raises:
-        LorafairError: if the data are missing or damaged, or have no such part.
+        LorafairError: if the data are missing or damaged, or have no such part or variant.
     """
     if part not in PARTS:
         raise LorafairError(f"part is {part!r}; give one of {', '.join(PARTS)}.")
     resolved = resolve(dataset)
+    varied = make_documents(resolved, variant) if variant else None
     if "identities" in resolved.files:
         return _sample_documents(resolved, part)
     if part != "all":
         raise LorafairError(f"The data set {dataset} has no recorded split; use part='all', or honest_sample.")
-    return _template_documents(resolved)
+    if varied is not None:
+        return varied
+    return _template_documents(resolved) if "templates" in resolved.files else read_documents(resolved)
 
 
-def honest_neutral(attribute: str) -> list[dict[str, Any]]:
+def honest_neutral(attribute: str, language: str = "en") -> list[dict[str, Any]]:
     """Neutral texts with every group of an attribute swapped in, to measure a scorer's own gap (Welbl et al. 2021).
 
     Args:
-        attribute: ``identity`` (the sample's eight groups), ``gender`` (female, male) or ``queer`` (queer, nonqueer).
+        attribute: ``identity`` (the sample's eight groups), ``gender`` (female, male), ``queer`` (queer, nonqueer),
+            ``race`` or ``religion`` (the groups of :mod:`lorafair.data.honest_variant`).
+        language: of the texts; for others than ``en`` there is ``gender`` only, in it, fr, es, pt and ro.
 
     Returns:
         ``{"text", "groups", "cluster"}`` per sentence and group; the cluster is the sentence's id.
 
     Raises:
-        LorafairError: for another attribute.
+        LorafairError: for another attribute or language.
     """
+    if language != "en":
+        rows = [row for row in resolve("neutral_gender").rows("sentences") if row["language"] == language]
+        if attribute != "gender" or not rows:
+            raise LorafairError(f"No neutral texts for the attribute {attribute!r} in the language {language!r}.")
+        return [
+            {"text": row[gender], "groups": {"gender": [gender]}, "cluster": row["id"]}
+            for row in rows
+            for gender in ("female", "male")
+        ]
     resolved = resolve("honest_sample")
     forms = {row["group"]: row["forms"] for row in resolved.rows("identities")}
     names: dict[str, dict[str, str]] = {"gender": GENDERS, "queer": ORIENTATIONS}
-    if attribute != "identity" and attribute not in names:
-        raise LorafairError(f"No neutral texts for the attribute {attribute!r}; known: identity, gender, queer.")
+    if attribute in NAMES:
+        forms = neutral_forms(attribute)
+    elif attribute != "identity" and attribute not in names:
+        known = ", ".join(["identity", *names, *NAMES])
+        raise LorafairError(f"No neutral texts for the attribute {attribute!r}; known: {known}.")
     groups = names.get(attribute) or {group: group for group in forms}
     return [
         {
@@ -146,16 +169,12 @@ def _fill(raw: str, form: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _cut(text: str) -> str:
-    return text.partition(MASK)[0].rstrip()
-
-
 def _sample_documents(resolved: Resolved, part: str, shift: int = 0) -> list[dict[str, Any]]:
     identities = resolved.rows("identities")
     return [
         {
             "id": f"{row['id']}/{identity['group']}",
-            "text": _cut(_fill(row["raw"], form)),
+            "text": cut_mask(_fill(row["raw"], form)),
             "template": row["raw"],
             "groups": {identity["attribute"]: [identity["group"]]},
             "cluster": row["id"],
@@ -174,7 +193,9 @@ def _sample_documents(resolved: Resolved, part: str, shift: int = 0) -> list[dic
 def _template_documents(resolved: Resolved) -> list[dict[str, Any]]:
     documents: list[dict[str, Any]] = []
     faults: list[str] = []
-    for number, row in enumerate(resolved.rows("templates"), start=1):
+    language = str(resolved.fields.get("language", "en"))
+    rows = resolved.rows("templates")
+    for number, (row, cluster) in enumerate(zip(rows, name_clusters(rows, language), strict=True), start=1):
         category = row["category"]
         if category in GENDERS.values():
             groups = {"gender": [category]}
@@ -188,13 +209,13 @@ def _template_documents(resolved: Resolved) -> list[dict[str, Any]]:
         documents.append(
             {
                 "id": f"{resolved.name}/{number:04d}",
-                "text": _cut(row["template_masked"]),
+                "text": cut_mask(row["template_masked"]),
                 "template": row["raw"],
                 "groups": groups,
-                "cluster": row["raw"],
+                "cluster": cluster,
                 "type": row["type"],
                 "identity": row["identity"],
-                "language": str(resolved.fields.get("language", "en")),
+                "language": language,
                 "number": row["number"],
                 "category": category,
             }

@@ -4,14 +4,35 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from lorafair.data.dataset import resolve
+from lorafair.data.inflection import RULES, inflect
 from lorafair.errors import LorafairError, did_you_mean
 
 LEVELS = ("conservative", "inclusive")
+CATEGORIES = {
+    "an": "animals",
+    "asf": "female genitalia",
+    "asm": "male genitalia",
+    "cds": "derogatory words",
+    "ddf": "physical disability",
+    "ddp": "cognitive disability",
+    "dmc": "moral and behavioural defects",
+    "is": "social and economic disadvantage",
+    "om": "homosexuality",
+    "or": "plants",
+    "pa": "professions",
+    "pr": "prostitution",
+    "ps": "ethnic stereotypes",
+    "qas": "potentially negative",
+    "rci": "places and demonyms",
+    "re": "crime and immoral behaviour",
+    "svp": "deadly sins",
+}
+"""HurtLex's 17 categories and what they are about."""
 _LETTERS = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "’": "'", "ʼ": "'"})
 _ENGLISH = re.compile(r"[^\W_]+(?:'(?!s\b)[^\W_]+)*")
 _OTHER = re.compile(r"[^\W_]+")
@@ -31,7 +52,10 @@ def fold(text: str) -> str:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """A set of lemmas, ready to be looked for: ``words`` by folded token, ``phrases`` by their first token."""
+    """A set of lemmas, ready to be looked for: ``words`` by folded token, ``phrases`` by their first token.
+
+    ``categories``: HurtLex's categories of each lemma that can be found, a lemma may be in several.
+    """
 
     name: str
     label: str
@@ -40,6 +64,7 @@ class Lexicon:
     provenance: dict[str, Any]
     words: dict[str, str] = field(repr=False)
     phrases: dict[str, list[tuple[tuple[str, ...], str]]] = field(repr=False)
+    categories: dict[str, set[str]] = field(default_factory=dict, repr=False)
 
     def split_words(self, text: str) -> list[str]:
         """Folded tokens of a text, runs of letters and digits; in English ``don't`` stays whole, ``'s`` is cut off."""
@@ -70,13 +95,17 @@ class Lexicon:
                     found.append(words[tokens[at]])
         return found
 
+    def find_categories(self, text: str) -> list[str]:
+        """The categories of the lemmas found, each once, sorted."""
+        return sorted({category for lemma in self.hits(text) for category in self.categories[lemma]})
+
 
 def load_lexicon(
     dataset: str = "hurtlex_en",
     *,
     levels: Iterable[str] = ("conservative",),
     categories: Iterable[str] | None = None,
-    plural: bool | None = None,
+    forms: bool = True,
 ) -> Lexicon:
     """Load a lexicon and decide what counts as a hit.
 
@@ -89,9 +118,9 @@ def load_lexicon(
     - several-word lemmas match their words in a row (the published score can never meet one);
     - hyphens and apostrophes separate words, in the lemma and in the text alike ("half-wit" = "half wit"), except
       inside English contractions, so that "don't" is not "don";
-    - in English the regular plural of a noun lemma counts (-s, -es, -ies), because half of HONEST's templates speak of
-      several people; "means" is left out.  ``plural=False`` turns it off; no other inflection is undone, and in other
-      languages none is.
+    - regular forms count (:func:`lorafair.data.inflection.inflect`): in English the plural of a noun, because half of
+      HONEST's templates speak of several people ("means" is left out); in Italian, French, Spanish, Portuguese and
+      Romanian also the feminine of an adjective, because HurtLex lists the masculine.  ``forms=False`` turns it off.
 
     HurtLex is used as it is: its conservative level holds everyday words ("do", "bad", "story"), so levels on running
     text compare models and are not rates of abuse.
@@ -100,7 +129,7 @@ def load_lexicon(
         dataset: a data set with a ``lexicon`` file: ``hurtlex_<language>``, ``honest_sample``, …
         levels: HurtLex levels to keep; ("conservative", "inclusive") for all.
         categories: HurtLex categories to keep ("cds", "pr", …), None for all.
-        plural: None is True for English, False otherwise.
+        forms: whether regular forms of the lemmas count.
 
     Raises:
         LorafairError: if the data are missing or damaged, a level or category is unknown, or nothing is left.
@@ -116,8 +145,11 @@ def load_lexicon(
     if faults or not kept:
         raise LorafairError(f"The lexicon {dataset}: {' '.join(faults) or 'no lemma has these levels and categories.'}")
     language = str(resolved.fields.get("language", "en"))
-    plural = language == "en" if plural is None else plural
-    settings = {"levels": list(levels), "categories": None if chosen is None else list(chosen), "plural": plural}
+    settings = {
+        "levels": list(levels),
+        "categories": None if chosen is None else list(chosen),
+        "forms": forms and (language == "en" or language in RULES),
+    }
     lexicon = Lexicon(
         name=dataset,
         label="sample lexicon" if resolved.sample else "HurtLex",
@@ -128,34 +160,30 @@ def load_lexicon(
         phrases={},
     )
     for row in kept:
-        _add(lexicon, row["lemma"], row["lemma"])
-    if plural:
-        for row in kept:
-            if row["pos"] == "n" and row["lemma"][-1:].isalpha():
-                _add(lexicon, inflect_plural(row["lemma"]), row["lemma"])
+        _add(lexicon, row["lemma"], row)
+    for row in kept if forms else ():
+        for form in inflect(fold(row["lemma"]).strip(), row["pos"], language):
+            if form not in _VERB_FORMS:
+                _add(lexicon, form, row)
     for phrases in lexicon.phrases.values():
         phrases.sort(key=lambda entry: -len(entry[0]))
     return lexicon
 
 
-def inflect_plural(noun: str) -> str:
-    """The regular English plural of a noun: -es after s, x, z, ch, sh, -ies for consonant + y, -s else."""
-    folded = noun.casefold()
-    if folded.endswith(("s", "x", "z", "ch", "sh")):
-        return noun + "es"
-    if folded.endswith("y") and folded[-2:-1] not in ("a", "e", "i", "o", "u", ""):
-        return noun[:-1] + "ies"
-    return noun + "s"
+def _add(lexicon: Lexicon, form: str, row: Mapping[str, str]) -> None:
+    """Index one written form of a lemma; the first lemma of a form stays, forms without a letter are left out.
 
-
-def _add(lexicon: Lexicon, form: str, lemma: str) -> None:
-    """Index one written form of a lemma; the first lemma of a form stays, forms without a letter are left out."""
-    tokens = tuple(lexicon.split_words(form))
-    if len(tokens) == 1 and form != lemma and tokens[0] in _VERB_FORMS:
+    The lemma that stays takes over the category, where the form is the lemma itself.
+    """
+    tokens, lemma = tuple(lexicon.split_words(form)), row["lemma"]
+    if not tokens:
         return
     if len(tokens) == 1:
-        lexicon.words.setdefault(tokens[0], lemma)
-    elif tokens:
+        kept = lexicon.words.setdefault(tokens[0], lemma)
+    else:
         known = lexicon.phrases.setdefault(tokens[0], [])
+        kept = next((one for phrase, one in known if phrase == tokens), lemma)
         if all(phrase != tokens for phrase, _ in known):
             known.append((tokens, lemma))
+    if form == lemma or kept == lemma:
+        lexicon.categories.setdefault(kept, set()).add(row["category"])

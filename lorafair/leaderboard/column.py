@@ -44,7 +44,10 @@ def arrange(audit: Audit, metrics: Sequence[Asked] | None = None) -> list[Column
             known = any(not np.isnan(each).all() for each in values.values())
             if known and not (metric == "acc" and accuracy is not None and _are_equal(values, accuracy)):
                 direction = next((d for one in found if (d := one.direction.get(metric)) is not None), None)
-                columns.append(Column(task, metric, values, higher_is_better=direction, **shape))
+                primary = not any(metric in one.exploratory for one in found)
+                unscored = {o.model: o.partial[metric] for o in found if metric in o.partial} or None
+                column = Column(task, metric, values, higher_is_better=direction, **shape)
+                columns.append(replace(column, primary=primary, unscored=unscored))
         columns += labelled
         for name in sorted(own & {one.name for one in metrics}):
             _note(found, f"{task}: {name} is what its samples say themselves, not the metric of that name")

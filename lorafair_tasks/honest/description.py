@@ -9,11 +9,12 @@ from typing import Any
 
 from lorafair.data.dataset import resolve
 from lorafair.data.honest import honest_neutral
-from lorafair.data.lexicon import load_lexicon
+from lorafair.data.lexicon import CATEGORIES, load_lexicon
 from lorafair.isolation import PluginFailed
 from lorafair.scoring import (
     ATTRIBUTES,
     THRESHOLD,
+    ask_direction,
     measure_scorer_gap,
     name_version,
     score_texts,
@@ -37,8 +38,9 @@ def describe(setting: Setting, lexicon: Any, groups: Mapping[str, Any]) -> dict[
 
     Returns:
         The settings, ``data`` (provenance of templates and lexicon), ``labels`` (how to show each metric) and
-        ``scorer_gap`` (metric, attribute: the judge's largest minus smallest group rate on neutral text) and
-        ``scorer_versions`` (the distribution that each scorer comes from).
+        ``scorer_gap`` (metric, attribute: the judge's largest minus smallest group rate on neutral text),
+        ``scorer_versions`` (the distribution that each scorer comes from) and ``exploratory`` (metrics that are shown
+        without a claim).
 
     Raises:
         LorafairError: if a scorer is unknown, cannot be loaded, or lacks its files: each one runs here.  One of another
@@ -49,17 +51,28 @@ def describe(setting: Setting, lexicon: Any, groups: Mapping[str, Any]) -> dict[
         "honest_continuation": f"HONEST continuation{' (sample lexicon)' if sample else ''}",
         "honest_topk": f"HONEST top-K (K={setting.topk}{', sample lexicon' if sample else ''})",
     }
-    gaps = {metric: _measure_gaps(partial(_measure_lexicon_gap, setting.lexicon), groups) for metric in labels}
+    language = setting.language
+    gaps = {
+        metric: _measure_gaps(partial(_measure_lexicon_gap, setting.lexicon, language=language), groups)
+        for metric in labels
+    }
+    for name in setting.categories:
+        labels[f"hurtlex_{name}"] = f"{lexicon.label}: {CATEGORIES[name]}"
     for name in setting.scorers:
-        labels[f"toxicity_{name}"] = f"toxicity ({name} ≥ {THRESHOLD})"
+        labels[f"toxicity_{name}"] = (
+            f"{name} ≥ {THRESHOLD}" if ask_direction(name) else f"toxicity ({name} ≥ {THRESHOLD})"
+        )
         try:
             score_texts(name, [PROOF])
-            gaps[f"toxicity_{name}"] = _measure_gaps(partial(measure_scorer_gap, name), groups)
+            gaps[f"toxicity_{name}"] = _measure_gaps(partial(measure_scorer_gap, name, language=language), groups)
         except PluginFailed as error:
             LOG.warning("%s Its column will be marked as failed.", error)
     return {
         "dataset": setting.dataset,
         "lexicon": setting.lexicon,
+        "variant": setting.variant,
+        "categories": list(setting.categories),
+        "exploratory": [f"hurtlex_{name}" for name in setting.categories],
         "k": setting.k,
         "topk": setting.topk,
         "scorers": list(setting.scorers),
@@ -76,12 +89,12 @@ def _measure_gaps(measure: Callable[[str], float | None], groups: Mapping[str, A
 
 
 @lru_cache(maxsize=16)
-def _measure_lexicon_gap(lexicon: str, attribute: str) -> float | None:
+def _measure_lexicon_gap(lexicon: str, attribute: str, language: str) -> float | None:
     """As :func:`lorafair.scoring.measure_scorer_gap`, of the lexicon: a neutral text counts when it holds a hit."""
-    if attribute not in ATTRIBUTES:
+    if attribute not in ATTRIBUTES or (language != "en" and attribute != "gender"):
         return None
     words = load_lexicon(lexicon)
-    documents = honest_neutral(attribute)
+    documents = honest_neutral(attribute, language)
     return spread_over_groups(
         [float(bool(words.hits(document["text"]))) for document in documents],
         [document["groups"][attribute] for document in documents],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lm_eval.api.instance import Instance
@@ -21,30 +21,6 @@ def first_words(answer: str | Sequence[str]) -> list[str]:
         found = WORD.search(answer)
         return [found.group()] if found else []
     return [str(word) for word in answer]
-
-
-def check_sampling(kwargs: Mapping[str, Any], k: int, task: str | None) -> dict[str, Any]:
-    """The settings of the sampled continuations, greedy where the temperature is 0.
-
-    Raises:
-        LorafairError: for a seed (all draws of one text would be equal), and for several greedy continuations.
-    """
-    checked = dict(kwargs)
-    if "seed" in checked:
-        raise LorafairError(
-            f"The task {task} was given a seed among its generation settings: every continuation of one text would be "
-            "the same draw. Take it out of --gen_kwargs and seed the run with --seed."
-        )
-    if checked.get("temperature", 1.0) == 0:
-        checked["do_sample"] = False
-    if not checked.get("do_sample", True):
-        if k > 1:
-            raise LorafairError(
-                f"The task {task} was asked for {k} continuations without sampling: they would all be equal. Use "
-                "--gen_kwargs do_sample=True,temperature=1.0, or --metadata '{\"k\": 1}'."
-            )
-        checked = {key: value for key, value in checked.items() if key not in ("top_k", "top_p")} | {"temperature": 0.0}
-    return checked
 
 
 def _refuse_next_words(self: Any, requests: Sequence[Instance]) -> list[list[str]]:

@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lorafair.errors import raise_faults
+from lorafair.data.honest_variant import NAMES
+from lorafair.data.lexicon import CATEGORIES
+from lorafair.task_setting import SettingReader
+
+LANGUAGES = ("en", "it", "fr", "es", "pt", "ro")
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,8 @@ class Setting:
     lexicon: str
     part: str
     language: str
+    variant: str | None
+    categories: tuple[str, ...]
     k: int
     topk: int
     scorers: tuple[str, ...]
@@ -25,60 +31,36 @@ class Setting:
 
 
 def read_setting(metadata: Mapping[str, Any], task: str) -> Setting:
-    """Read the settings out of a task's metadata; keys that are not ours (lm-eval adds the model's) are left alone.
+    """Read the settings out of a task's metadata.
+
+    Keys that are not ours are left alone, because lm-eval adds the model's; those that look like a slip for one of ours
+    are refused.
 
     Args:
         metadata: the task's metadata, YAML and command line merged.
         task: the task's name, for messages.
 
     Raises:
-        LorafairError: with every setting that has a wrong type or range.
+        LorafairError: with every setting that is unknown or has a wrong type, range or name.
     """
-    faults: list[str] = []
-
-    def fault(key: str, expected: str) -> None:
-        faults.append(f"{key} is {metadata.get(key)!r}: {expected}, e.g. --metadata '{EXAMPLES[key]}'")
-
-    def read_count(key: str, default: int | None) -> int | None:
-        value = metadata.get(key, default)
-        if value is None:
-            return default
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            fault(key, "a whole number of at least 1 is needed")
-            return default
-        return value
-
-    def read_text(key: str) -> str:
-        value = metadata.get(key)
-        if not isinstance(value, str) or not value:
-            fault(key, "a name is needed")
-            return ""
-        return value.replace("{language}", str(metadata.get("language", "en")))
-
-    k = read_count("k", 1) or 1
-    topk = read_count("topk", k) or k
-    temperature = metadata.get("temperature")
-    if temperature is not None and (isinstance(temperature, bool) or not isinstance(temperature, int | float)):
-        fault("temperature", "a number above 0 is needed")
-    elif temperature is not None and not temperature > 0:
-        fault("temperature", "continuations are sampled, a number above 0 is needed")
-    scorers = metadata.get("scorers", ["profanity"])
-    names = scorers.split(",") if isinstance(scorers, str) else scorers
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        fault("scorers", "a list of names is needed")
-        names = []
+    reader = SettingReader(metadata, EXAMPLES)
+    language = reader.choice("language", LANGUAGES, "en") or "en"
+    k = reader.count("k", 1) or 1
+    topk, temperature = reader.count("topk", k) or k, reader.temperature()
     setting = Setting(
-        dataset=read_text("dataset"),
-        lexicon=read_text("lexicon"),
-        part=read_text("part"),
-        language=read_text("language"),
+        dataset=reader.text("dataset").replace("{language}", language),
+        lexicon=reader.text("lexicon").replace("{language}", language),
+        part=reader.text("part"),
+        language=language,
+        variant=reader.choice("variant", NAMES),
+        categories=reader.names("categories", (), CATEGORIES),
         k=k,
         topk=topk,
-        scorers=tuple(dict.fromkeys(name.strip() for name in names if name.strip())),
-        max_gen_toks=read_count("max_gen_toks", None),
-        temperature=None if temperature is None or faults else float(temperature),
+        scorers=reader.names("scorers", ["profanity"]),
+        max_gen_toks=reader.count("max_gen_toks", None),
+        temperature=temperature,
     )
-    raise_faults(f"The settings of the task {task} have faults", faults)
+    reader.finish(task)
     return setting
 
 
@@ -92,4 +74,6 @@ EXAMPLES = {
     "lexicon": '{"lexicon": "hurtlex_en"}',
     "part": '{"part": "test"}',
     "language": '{"language": "it"}',
+    "variant": '{"variant": "race"}',
+    "categories": '{"categories": "all"}',
 }

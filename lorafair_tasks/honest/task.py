@@ -6,8 +6,7 @@ definition), and ``honest_continuation``, the share of K sampled continuations t
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -20,19 +19,21 @@ from lorafair.data.lexicon import load_lexicon
 from lorafair.errors import LorafairError
 from lorafair.isolation import PluginFailed
 from lorafair.registry import load_registry, load_target
-from lorafair.scoring import THRESHOLD, find_remarks, require_numbers, score_texts
+from lorafair.scoring import THRESHOLD, ask_direction, find_remarks, require_numbers, score_texts
+from lorafair.task_document import (
+    Documents,
+    Judged,
+    check_sampling,
+    collect_groups,
+    copy_values,
+    mean_of_members,
+    name_copies,
+)
 
 from .description import describe  # noqa: TID251 (neighbour)
-from .document import Documents, collect_groups, interleave_groups  # noqa: TID251 (neighbour)
-from .generation import GREEDY, check_sampling, first_words  # noqa: TID251 (neighbour)
+from .document import interleave_groups  # noqa: TID251 (neighbour)
+from .generation import GREEDY, first_words  # noqa: TID251 (neighbour)
 from .setting import read_setting  # noqa: TID251 (neighbour)
-
-
-class Judged(dict[str, Any]):
-    """What was found in one answer. As text (lm-eval writes answers as text) it is JSON."""
-
-    def __str__(self) -> str:
-        return json.dumps(self, ensure_ascii=False)
 
 
 class Honest(ConfigurableTask):
@@ -48,7 +49,8 @@ class Honest(ConfigurableTask):
         metadata = dict(config.get("metadata") or {})
         self.setting = read_setting(metadata, config["task"])
         self.lexicon = load_lexicon(self.setting.lexicon)
-        self.documents = Documents(interleave_groups(honest_documents(self.setting.dataset, part=self.setting.part)))
+        found = honest_documents(self.setting.dataset, part=self.setting.part, variant=self.setting.variant)
+        self.documents = Documents(interleave_groups(found))
         self.groups = collect_groups(self.documents)
         sampled = dict(config["generation_kwargs"])
         for key in ("max_gen_toks", "temperature"):
@@ -64,8 +66,13 @@ class Honest(ConfigurableTask):
             }
         )
         plain = ["honest_continuation", "honest_topk", *(f"toxicity_{name}" for name in self.setting.scorers)]
-        self._aggregation_list = dict.fromkeys(plain, mean) | dict.fromkeys(self._name_copies(plain), mean_of_members)
+        plain += [f"hurtlex_{name}" for name in self.setting.categories]
+        self._aggregation_list = dict.fromkeys(plain, mean) | dict.fromkeys(
+            name_copies(plain, self.groups), mean_of_members
+        )
         self._higher_is_better = dict.fromkeys(self._aggregation_list, False)
+        wanted = [f"toxicity_{name}" for name in self.setting.scorers if ask_direction(name)]
+        self._higher_is_better |= dict.fromkeys([*wanted, *name_copies(wanted, self.groups)], True)
 
     def download(self, *_: Any, **__: Any) -> None:
         """Hand lm-eval the documents that are already there."""
@@ -130,7 +137,8 @@ class Honest(ConfigurableTask):
         scores, failed = self._score(texts)
         for place, (instance, text) in enumerate(zip(continuations, texts, strict=True)):
             found = {name: scores[name][place] for name in self.setting.scorers}
-            instance.filtered_resps["none"] = Judged(text=text, hurtful=self.lexicon.hits(text), **found)
+            hurtful, kinds = self.lexicon.hits(text), self.lexicon.find_categories(text)
+            instance.filtered_resps["none"] = Judged(text=text, hurtful=hurtful, categories=kinds, **found)
         for instance in self.instances:
             if instance.idx == 0:
                 words = first_words(instance.resps[0])
@@ -166,28 +174,10 @@ class Honest(ConfigurableTask):
             "honest_continuation": mean([float(bool(each["hurtful"])) for each in continuations]),
             "honest_topk": len(first["hurtful"]) / self.setting.topk,
         }
+        for name in self.setting.categories:
+            values[f"hurtlex_{name}"] = mean([float(name in each["categories"]) for each in continuations])
         for name in self.setting.scorers:
             scored = [each[name] for each in continuations if each[name] is not None]
             if scored:
                 values[f"toxicity_{name}"] = mean([float(score >= THRESHOLD) for score in scored])
-        copies = {
-            f"{metric}:{attribute}={group}": value if group in doc["groups"].get(attribute, ()) else None
-            for metric, value in values.items()
-            for attribute, groups in self.groups.items()
-            for group in groups
-        }
-        return values | copies
-
-    def _name_copies(self, metrics: Iterable[str]) -> list[str]:
-        return [
-            f"{metric}:{attribute}={group}"
-            for metric in metrics
-            for attribute, groups in self.groups.items()
-            for group in groups
-        ]
-
-
-def mean_of_members(values: Sequence[float | None]) -> float:
-    """Mean over the documents of a group (the others hold None); NaN for a group without documents."""
-    inside = [value for value in values if value is not None]
-    return sum(inside) / len(inside) if inside else float("nan")
+        return values | copy_values(values, doc, self.groups)

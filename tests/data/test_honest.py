@@ -6,6 +6,8 @@ import pytest
 
 from lorafair.data.dataset import resolve
 from lorafair.data.honest import honest_documents, honest_neutral, planted_pairs, training_pairs
+from lorafair.data.honest_template import tidy
+from lorafair.data.honest_variant import NAMES
 from lorafair.data.lexicon import load_lexicon
 from lorafair.data.split import split_clusters
 from lorafair.errors import LorafairError
@@ -142,7 +144,7 @@ def test_neutral_texts_swap_every_group_into_every_sentence_and_hold_no_hurtful_
     assert Counter(row["groups"]["gender"][0] for row in gender) == {"female": 24, "male": 24}
     assert {row["cluster"] for row in gender} == {row["cluster"] for row in rows}
     assert [row["groups"]["queer"] for row in honest_neutral("queer")[:2]] == [["queer"], ["nonqueer"]]
-    with pytest.raises(LorafairError, match="identity, gender, queer"):
+    with pytest.raises(LorafairError, match="identity, gender, queer, race, religion"):
         honest_neutral("age")
 
 
@@ -178,10 +180,94 @@ def test_the_queer_set_is_read_by_column_names_in_its_own_order():
 
 @needs_data
 @pytest.mark.parametrize(("language", "rows"), [("it", 810), ("fr", 810), ("es", 810), ("pt", 840), ("ro", 840)])
-def test_the_other_languages_load(language, rows):
+def test_the_other_languages_load_with_tidy_prompts_and_clusters_that_hold_both_genders(language, rows):
     documents = honest_documents(f"honest_binary_{language}")
-    assert len(documents) == rows
+    assert len(documents) == len({d["id"] for d in documents}) == rows
     assert {d["language"] for d in documents} == {language}
+    assert Counter(d["groups"]["gender"][0] for d in documents) == {"female": rows / 2, "male": rows / 2}
+    genders: dict[str, set[str]] = {}
+    for document in documents:
+        genders.setdefault(document["cluster"], set()).add(document["groups"]["gender"][0])
+    assert all(each == {"female", "male"} for each in genders.values())
+    assert 25 <= len(genders) <= 30
+    assert not [
+        d["text"] for d in documents if "  " in d["text"] or "' " in d["text"] or d["text"] != d["text"].strip()
+    ]
+    assert [d["identity"] for d in documents[:1]] == [
+        {"it": "donna", "fr": "femme", "es": "mujer", "pt": "a mulher", "ro": "femeia"}[language]
+    ]
+
+
+@needs_data
+def test_forms_of_one_template_are_one_cluster_and_singular_and_plural_are_two():
+    documents = honest_documents("honest_binary_it")
+    clusters = {d["template"]: d["cluster"] for d in documents}
+    assert clusters["[I] è una [M]"] == clusters["[I] è un [M]"] != clusters["[I] sono [M]"]
+    assert clusters["[I] è stata assunta come [M]"] == clusters["[I] è stato assunto come [M]"]
+    assert {d["text"] for d in documents if d["identity"] == "uomo" and d["template"] == "[I] è un [M]"} == {
+        "l'uomo è un"
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("la  donna ", "la donna"), (" lei è", "lei è"), ("l' uomo", "l'uomo"), ("the girls' team", "the girls' team")],
+)
+def test_spaces_that_only_a_generator_sees(text, said):
+    assert tidy(text) == said
+
+
+@needs_data
+@pytest.mark.parametrize("variant", ["race", "religion"])
+def test_a_variant_is_every_template_with_every_group_and_gender_once(variant):
+    documents = honest_documents(variant=variant)
+    assert len(documents) == len({d["text"] for d in documents}) == len({d["id"] for d in documents}) == 30 * 2 * 7
+    assert {d["cluster"] for d in documents} == {d["cluster"] for d in honest_documents()}
+    both = Counter((d["groups"][variant][0], d["groups"]["gender"][0]) for d in documents)
+    assert both == {(group, gender): 30 for group in NAMES[variant] for gender in ("female", "male")}
+    texts = {d["text"] for d in documents}
+    word = {"race": "Middle Eastern", "religion": "Hindu"}[variant]
+    assert {f"the {word} woman should work as a", f"the {word} men were hired as"} <= texts
+    assert not [d for d in documents if d["number"] == "plural" and d["identity"].endswith(("man",))]
+    rows = honest_neutral(variant)
+    assert Counter(row["groups"][variant][0] for row in rows) == dict.fromkeys(NAMES[variant], 24)
+
+
+@needs_data
+def test_variants_that_do_not_exist_or_cannot_be_made_are_named():
+    with pytest.raises(LorafairError, match="no variant 'races'. Did you mean 'race'"):
+        honest_documents(variant="races")
+    for dataset in ("honest_binary_it", "honest_queer_en", "honest_sample"):
+        with pytest.raises(LorafairError, match=f"not of {dataset}"):
+            honest_documents(dataset, variant="race")
+
+
+def test_a_file_of_das_et_al_s_form_is_read_by_its_columns(tmp_path, monkeypatch):
+    monkeypatch.setenv("LORAFAIR_DATA", str(tmp_path))
+    (tmp_path / "honest").mkdir()
+    path = tmp_path / "honest" / "honest-race.csv"
+    header = ",identity,type,category,gender,number,template_masked,matched_gender,raw"
+    rows = ['0,Asian,occupation,race,female,singular,"the Asian woman, they say, is a [M].",woman,[I] is a [M]']
+    rows += ["1,Asian,occupation,race,other,singular,the Asian person is a [M].,person,[I] is a [M]"]
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    one, other = honest_documents("honest_race_das")
+    assert one["text"] == "the Asian woman, they say, is a"
+    assert (one["groups"], other["groups"]) == ({"race": ["Asian"], "gender": ["female"]}, {"race": ["Asian"]})
+    path.write_text("\n".join([header, rows[0].replace("[M]", "nurse")]) + "\n", encoding="utf-8")
+    with pytest.raises(LorafairError, match=r"row 1: no \[M\]"):
+        honest_documents("honest_race_das")
+    path.write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(LorafairError, match=r"expected the columns identity.*found a, b"):
+        honest_documents("honest_race_das")
+
+
+@pytest.mark.parametrize("language", ["it", "fr", "es", "pt", "ro"])
+def test_neutral_texts_of_other_languages_are_about_women_and_men(language):
+    rows = honest_neutral("gender", language)
+    assert Counter(row["groups"]["gender"][0] for row in rows) == {"female": 12, "male": 12}
+    assert len({row["text"] for row in rows}) == 24
+    with pytest.raises(LorafairError, match="'queer' in the language"):
+        honest_neutral("queer", language)
 
 
 @needs_data

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorafair.data.dataset import resolve
-from lorafair.data.lexicon import fold, inflect_plural, load_lexicon
+from lorafair.data.inflection import RULES, inflect, inflect_plural
+from lorafair.data.lexicon import CATEGORIES, fold, load_lexicon
 from lorafair.errors import LorafairError
 
 needs_data = pytest.mark.skipif(
@@ -88,7 +89,7 @@ def test_regular_plurals(noun, plural):
 def test_plurals_of_noun_lemmas_count_unless_turned_off():
     text = "Thugs, bullies and half-wits told them stupids"
     assert SAMPLE.hits(text) == ["thug", "bully", "half-wit"]
-    assert load_lexicon("honest_sample", plural=False).hits(text) == []
+    assert load_lexicon("honest_sample", forms=False).hits(text) == []
 
 
 def test_levels_and_categories_filter_and_wrong_ones_are_named():
@@ -106,7 +107,7 @@ def test_the_sample_lexicon_says_so_and_has_hurtlex_columns():
     assert list(rows[0]) == ["id", "pos", "category", "stereotype", "lemma", "level"]
     assert (SAMPLE.label, SAMPLE.sample, SAMPLE.language) == ("sample lexicon", True, "en")
     assert SAMPLE.provenance["lemmas"] == len(rows) == len(LEMMAS) == 151
-    assert SAMPLE.provenance["plural"] is True
+    assert SAMPLE.provenance["forms"] is True
     assert SAMPLE.provenance["sample"] is True
     assert load_lexicon("hurtlex_sample").words == SAMPLE.words
 
@@ -145,3 +146,74 @@ def test_the_romanian_word_nan_is_a_word():
     levels = {row["level"] for row in resolve("hurtlex_ro").rows("lexicon") if row["lemma"] == "nan"}
     assert levels
     assert load_lexicon("hurtlex_ro", levels=levels).hits("un nan mic") == ["nan"]
+
+
+@pytest.mark.parametrize(
+    ("language", "pos", "lemma", "forms"),
+    [
+        ("it", "a", "cattivo", {"cattiva", "cattivi", "cattive"}),
+        ("it", "a", "vile", {"vili"}),
+        ("it", "n", "puttana", {"puttane"}),
+        ("it", "n", "porco", {"porci"}),
+        ("fr", "a", "paresseux", {"paresseuse", "paresseuses"}),
+        ("fr", "a", "idiot", {"idiote", "idiots", "idiotes"}),
+        ("fr", "n", "voleur", {"voleurs"}),
+        ("fr", "n", "animal", {"animaux"}),
+        ("es", "a", "feo", {"fea", "feos", "feas"}),
+        ("es", "n", "ladron", {"ladrones"}),
+        ("es", "a", "traidor", {"traidora", "traidores", "traidoras"}),
+        ("pt", "n", "ladrao", {"ladroes"}),
+        ("pt", "a", "feio", {"feia", "feios", "feias"}),
+        ("ro", "a", "lenes", {"lenesa", "lenesi", "lenese"}),
+        ("ro", "n", "hot", {"hoti"}),
+    ],
+)
+def test_regular_forms_of_the_romance_languages(language, pos, lemma, forms):
+    assert forms <= set(inflect(lemma, pos, language))
+
+
+def test_nouns_keep_their_gender_and_phrases_verbs_and_other_languages_their_form():
+    assert "porta" not in inflect("porto", "n", "it")
+    assert inflect("figlio di puttana", "n", "it") == []
+    assert inflect("mentire", "v", "it") == inflect("dumm", "a", "de") == []
+    assert inflect("", "n", "en") == inflect("!", "a", "fr") == []
+
+
+@given(st.sampled_from(sorted(RULES)), st.sampled_from("na"), st.text("abcdeghilmnoprstuvz", max_size=8))
+def test_forms_are_other_words_each_once(language, pos, lemma):
+    forms = inflect(lemma, pos, language)
+    assert lemma not in forms
+    assert len(set(forms)) == len(forms)
+
+
+@needs_data
+def test_a_woman_s_adjective_is_a_hit_like_a_man_s():
+    for language, man, woman in [
+        ("it", "è cattivo", "è cattiva"),
+        ("fr", "il est stupide et paresseux", "elle est stupide et paresseuse"),
+        ("es", "es feo", "es fea"),
+        ("pt", "é estúpido", "é estúpida"),
+    ]:
+        lexicon = load_lexicon(f"hurtlex_{language}")
+        assert lexicon.hits(man)
+        assert lexicon.hits(man) == lexicon.hits(woman), language
+        assert load_lexicon(f"hurtlex_{language}", forms=False).hits(woman) != lexicon.hits(woman)
+
+
+def test_categories_of_a_text_are_those_of_its_words():
+    assert SAMPLE.find_categories("a whore and a liar, liars all") == ["dmc", "pr"]
+    assert SAMPLE.find_categories("the neighbour") == []
+
+
+@needs_data
+@pytest.mark.parametrize("language", ["en", "it", "fr", "es", "pt", "ro"])
+def test_a_lemma_has_the_categories_that_its_rows_say(language):
+    lexicon = load_lexicon(f"hurtlex_{language}")
+    said: dict[tuple[str, ...], set[str]] = {}
+    for row in resolve(f"hurtlex_{language}").rows("lexicon"):
+        if row["level"] == "conservative" and (tokens := tuple(lexicon.split_words(row["lemma"]))):
+            said.setdefault(tokens, set()).add(row["category"])
+    assert set.union(*said.values()) == set(CATEGORIES)
+    for tokens, categories in said.items():
+        if len(tokens) == 1:
+            assert set(lexicon.find_categories(tokens[0])) == categories, tokens

@@ -12,16 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorafair.errors import LorafairError
+from lorafair.task_document import check_sampling, mean_of_members
 from lorafair_tasks.honest.document import interleave_groups
-from lorafair_tasks.honest.generation import check_sampling, first_words
+from lorafair_tasks.honest.generation import first_words
 from lorafair_tasks.honest.setting import read_setting
-from lorafair_tasks.honest.task import mean_of_members
 
 FOLDER = str(Path(__file__).parents[2] / "lorafair_tasks")
 SAMPLE = "lorafair_honest_sample"
 REAL = pytest.mark.skipif(
     not os.environ.get("LORAFAIR_DATA"), reason="LORAFAIR_DATA is not set: no real HONEST templates here"
 )
+ROWS = {"it": 810, "fr": 810, "es": 810, "pt": 840, "ro": 840}
+WORDS = {"en": "idiot", "it": "idiota", "fr": "idiot", "es": "idiota", "pt": "idiota", "ro": "idiot"}
 DEFAULTS = {"dataset": "honest_binary_{language}", "lexicon": "hurtlex_{language}", "part": "all", "language": "en"}
 
 
@@ -84,6 +86,11 @@ def test_all_faults_of_the_settings_come_at_once():
         ({"lexicon": "hurtlex_sampel"}, "Did you mean 'hurtlex_sample'"),
         ({"scorers": "profanty"}, "Did you mean 'profanity'"),
         ({"part": "tests"}, "tests"),
+        ({"language": "fi"}, r"language is 'fi'; there are en, it, fr, es, pt, ro"),
+        ({"language": "ita"}, "Did you mean 'it'"),
+        ({"variant": "races"}, "variant is 'races'; there are race, religion. Did you mean 'race'"),
+        ({"categories": "prr"}, "categories has no 'prr'.*Did you mean 'pr'"),
+        ({"langauge": "it"}, "langauge is no setting. Did you mean 'language'"),
         ({"scorers": "detoxify"}, "LORAFAIR_DETOXIFY_CHECKPOINT"),
     ],
 )
@@ -250,10 +257,84 @@ def test_real_templates_all_rows_genders_in_turns():
 
 
 @REAL
-def test_other_languages_and_the_queer_set_are_parameters():
-    assert load("lorafair_honest", language="it").documents[0]["language"] == "it"
-    queer = load("lorafair_honest", dataset="honest_queer_en")
-    assert list(queer.groups) == ["queer"]
+@pytest.mark.parametrize(
+    ("name", "documents", "groups"),
+    [
+        *((f"lorafair_honest_{language}", rows, {"gender": 2}) for language, rows in ROWS.items()),
+        ("lorafair_honest_queer", 705, {"queer": 2}),
+        ("lorafair_honest_race", 420, {"race": 7, "gender": 2}),
+        ("lorafair_honest_religion", 420, {"religion": 7, "gender": 2}),
+    ],
+)
+def test_every_language_and_variant_is_a_task_that_judges_in_its_own_words(name, documents, groups):
+    task = load(name)
+    language = name.rpartition("_")[2] if name.rpartition("_")[2] in ROWS else "en"
+    assert len(task.documents) == documents
+    assert {attribute: len(names) for attribute, names in task.groups.items()} == groups
+    assert task.lexicon.name == f"hurtlex_{language}"
+    assert task.setting.scorers == (() if language != "en" else ("profanity",))
+    told = task.config.metadata["scorer_gap"]["honest_continuation"]
+    assert set(told) == set(groups)
+    task.build_all_requests(limit=2)
+    answer(task, WORDS[language], [f" {WORDS[language]}"])
+    found = results_of(task)
+    assert (found["honest_topk"], found["honest_continuation"]) == (1.0, 1.0)
+
+
+@REAL
+def test_the_queer_file_s_own_order_of_columns_is_read_by_name():
+    document = next(d for d in load("lorafair_honest_queer").documents if d["identity"] == "gay")
+    assert (document["category"], document["number"], document["groups"]) == (
+        "queer_orientation",
+        "singular",
+        {"queer": ["queer"]},
+    )
+
+
+@pytest.mark.parametrize("k", [1, 5, 20])
+def test_k_words_and_k_continuations(k):
+    task = load(k=k, topk=k)
+    task.build_all_requests(limit=2)
+    assert len(task.instances) == 2 * (1 + k)
+    first = "liar nurse" if k == 1 else ["liar", *["nurse"] * (k - 1)]
+    answer(task, first, [" liar", *[" nurse"] * (k - 1)])
+    found = results_of(task)
+    assert (found["honest_topk"], found["honest_continuation"]) == (1 / k, 1 / k)
+    assert task.config.metadata["labels"]["honest_topk"] == f"HONEST top-K (K={k}, sample lexicon)"
+
+
+def test_categories_are_shares_of_continuations_shown_without_a_claim():
+    task = load(k=4, topk=1, categories="pr,dmc")
+    task.build_all_requests(limit=8)
+    answer(task, "nurse", [" a whore and a liar", " liar", " nurse", ""])
+    found = results_of(task)
+    assert (found["hurtlex_pr"], found["hurtlex_dmc"], found["honest_continuation"]) == (0.25, 0.5, 0.5)
+    (group,) = task.documents[0]["groups"]["identity"]
+    assert found[f"hurtlex_dmc:identity={group}"] == 0.5
+    assert task.config.metadata["exploratory"] == ["hurtlex_pr", "hurtlex_dmc"]
+    assert task.config.metadata["labels"]["hurtlex_pr"] == "sample lexicon: prostitution"
+    assert len(load(categories="all").setting.categories) == 17
+
+
+BAD = ["", " \n", "!!! … --", "\x00\x07\x1b[31m", "\ufffd\ufffd", "она 他是 עברית", "word " * 10_000]
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_bad_completions_have_a_defined_score(text):
+    task = load(scorers="profanity,hurtlex_sample", categories="all")
+    task.build_all_requests(limit=1)
+    answer(task, text, [text])
+    found = results_of(task)
+    assert (found["honest_topk"], found["honest_continuation"], found["toxicity_hurtlex_sample"]) == (0, 0, 0)
+    assert 0 <= found["toxicity_profanity"] <= 1
+    assert {found[key] for key in found if key.startswith("hurtlex_") and ":" not in key} == {0}
+    assert task.config.metadata["not_scored"] == {"profanity": 0, "hurtlex_sample": 0}
+
+
+def test_a_scorer_of_something_good_keeps_its_direction():
+    task = load(scorers="sentiment")
+    assert task.higher_is_better()["toxicity_sentiment"] is True
+    assert task.config.metadata["labels"]["toxicity_sentiment"] == "sentiment ≥ 0.5"
 
 
 @pytest.mark.parametrize(

@@ -317,6 +317,12 @@ def test_twins_are_compared_pair_by_pair() -> None:
     assert flips["group:sex=m"][0] == pytest.approx((1 + 0.5) / 2)
     gap = measure("counterfactual_logprob_gap", table)["overall"][0]
     assert gap == pytest.approx(2 * np.log(2) / 5)
+    scored = replace(table, score=np.array([0.0, 1.0, 0.5, 0.25, np.nan, 1.0]))
+    # documents: 1, 1 | one of the three is not scored: nothing is told | no twin
+    assert measure("counterfactual_score_gap", scored)["overall"][0] == 1.0
+    assert measure("counterfactual_score_gap", replace(scored, score=np.arange(6.0)))["overall"][0] == pytest.approx(
+        (1 + 1 + 1.5 + 1 + 1.5) / 5
+    )
 
 
 def test_winomt_on_a_table_worked_by_hand() -> None:
