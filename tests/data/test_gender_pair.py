@@ -11,6 +11,7 @@ from lorafair.data import gender_pair
 from lorafair.data.dataset import Resolved
 from lorafair.data.gender_pair import GENDERS, divide, load_gender_pairs
 from lorafair.data.gender_swap import swap_gender
+from lorafair.data.table import read_form, read_table
 from lorafair.errors import LorafairError
 
 
@@ -78,7 +79,8 @@ STATISTICS = (
 
 def declare(monkeypatch, name, files):
     """A data set with these files, whatever sizes the registry declares: what is tested is their form."""
-    found = Resolved(name, files, "folder", False, None, "MIT", {})
+    tables = {role: read_table(path, read_form(path, {}))[0] for role, path in files.items()}
+    found = Resolved(name, files, "folder", False, None, "MIT", {}, tables=tables)
     monkeypatch.setattr(gender_pair, "resolve", lambda dataset: found)
 
 
@@ -139,6 +141,7 @@ def test_anybodys_texts_get_their_twins_and_refusals_are_counted(write, tmp_path
     assert [(pair.id, pair.prompt["male"]) for pair in pairs] == [("t0", "The cook lost his"), ("t1", "He")]
     assert refused == {"ambiguous_pronoun": 1, "nothing_to_swap": 2, "both_genders": 1}
     write("texts.jsonl", json.dumps({"text": "Nothing here."}) + "\n")
+    declare(monkeypatch, "mine", {"texts": tmp_path / "texts.jsonl"})
     with pytest.raises(LorafairError, match="no pair of sentences. nothing_to_swap: 1"):
         load_gender_pairs("mine")
 
