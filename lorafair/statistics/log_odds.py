@@ -21,7 +21,7 @@ def take_log_odds(sampled: Sampled, key: str, documents: float, sign: float = 1.
     """The term ``sign * logit(theta[key])``; ``documents`` is N, the number behind the rate."""
     k = sampled.keys.index(key)
     at, drawn = sampled.estimate[k], sampled.bootstrap[:, k]
-    n = documents * (sampled.weights @ sampled.mass[:, k]) / sampled.clusters
+    n = documents * sampled.draw.mean(sampled.mass[:, k])
     value, slope = _transform(np.array([at]), np.array([documents]))
     values, slopes = _transform(drawn, n)
     raw = take_part(sampled, key)
@@ -45,7 +45,7 @@ def compare_log_odds(sampled: tuple[Sampled, ...], attribute: str, name: str, n:
     for sign, one in zip((1.0, -1.0), sampled, strict=False):
         parts.append(take_log_odds(one, f"group:{attribute}={name}", n, sign))
         parts.append(take_log_odds(one, f"rest:{attribute}={name}", n_rest, -sign))
-    return combine(parts, sampled[0].weights)
+    return combine(parts, sampled[0].draw)
 
 
 def confirm(difference: Estimate, log_odds: Estimate | None) -> float:

@@ -17,6 +17,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
+from lorafair.statistics.draw import Draw
 from lorafair.statistics.resample import Sampled
 from lorafair.statistics.table import Floats
 
@@ -74,32 +75,25 @@ def take_part(sampled: Sampled, key: str, sign: float = 1.0) -> Part:
 def studentise(sampled: Sampled, key: str, minus: str | None = None) -> Studentised:
     """The studentised bootstrap distribution of ``theta[key] - theta[minus]`` (of ``theta[key]`` without ``minus``)."""
     parts = [take_part(sampled, key)] + ([take_part(sampled, minus, -1.0)] if minus else [])
-    return combine(parts, sampled.weights)
+    return combine(parts, sampled.draw)
 
 
-def combine(parts: Sequence[Part], weights: Floats) -> Studentised:
-    """Studentise the sum of the parts; all are over the same C clusters and the same (B, C) resamples."""
-    n = weights.shape[1]
+def combine(parts: Sequence[Part], draw: Draw) -> Studentised:
+    """Studentise the sum of the parts; all are over the same clusters and the same B resamples."""
+    n = draw.clusters
     value = float(sum(part.value for part in parts))
     unusable = Studentised(value, np.nan, np.empty(0), False, np.empty(0))
     if n < 2 or not np.isfinite(value):
         return unusable
     total = np.sum([part.slope * part.influence for part in parts], axis=0)
-    se = float(np.sqrt(np.sum((total - total.mean()) ** 2) / (n * (n - 1))))
+    se = float(np.sqrt(draw.times @ (total - draw.times @ total / n) ** 2 / (n * (n - 1))))
     if not np.isfinite(se):
         return unusable
-    columns = np.column_stack([part.influence for part in parts] + [part.mass for part in parts])
-    size = weights @ columns[:, len(parts) :] / n
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = np.where(size > 0, np.column_stack([part.slopes for part in parts]) / size, np.nan)
-    shift = np.column_stack([part.shift for part in parts])
-    factors = np.column_stack([scale, -scale * shift])  # z_bc = factors_b . columns_c
-    pairs = list(combinations_with_replacement(range(columns.shape[1]), 2))
-    means = weights @ columns / n
-    products = weights @ np.column_stack([columns[:, i] * columns[:, j] for i, j in pairs]) / n
-    variance = np.zeros(len(weights))
-    for (i, j), product in zip(pairs, products.T, strict=True):
-        term = factors[:, i] * factors[:, j] * (product - means[:, i] * means[:, j])
+    columns, factors = _list_factors(parts, draw)
+    means, products = draw.moments(columns)
+    variance = np.zeros(len(draw.weights))
+    for (i, j), product in zip(combinations_with_replacement(range(len(columns)), 2), products, strict=True):
+        term = factors[i] * factors[j] * (product - means[i] * means[j])
         variance += term if i == j else 2 * term
     error = np.sqrt(np.maximum(variance, 0.0) / (n - 1))
     moved = np.sum([part.moved for part in parts], axis=0)
@@ -109,3 +103,23 @@ def combine(parts: Sequence[Part], weights: Floats) -> Studentised:
     t[np.isnan(t)] = np.inf
     usable = bool(se > 1e-9 and np.mean(flat | np.isinf(t)) <= DEGENERATE)
     return Studentised(value, se, t, usable, total)
+
+
+def list_columns(parts: Sequence[Part]) -> list[Floats]:
+    """The columns (T,) whose moments the parts' standard error needs: influences and masses, each once, none flat."""
+    distinct = {each.tobytes(): each for each in (*(p.influence for p in parts), *(p.mass for p in parts))}
+    return [each for each in distinct.values() if not (each == each[0]).all()]
+
+
+def _list_factors(parts: Sequence[Part], draw: Draw) -> tuple[list[Floats], list[Floats]]:
+    """Columns, and their factors (B,) in ``z_bc = sum_k factor_bk column_kc``; flat ones do not vary over c."""
+    factors: dict[bytes, Floats] = {}
+    for part in parts:
+        size = draw.mean(part.mass)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scale = np.where(size > 0, part.slopes / size, np.nan)
+        for column, factor in ((part.influence, scale), (part.mass, -scale * part.shift)):
+            key = column.tobytes()
+            factors[key] = factors[key] + factor if key in factors else factor
+    columns = list_columns(parts)
+    return columns, [factors[column.tobytes()] for column in columns]

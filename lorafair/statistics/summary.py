@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,8 +13,8 @@ from lorafair.statistics.interval import Estimate, clip, estimate_family
 from lorafair.statistics.log_odds import compare_log_odds
 from lorafair.statistics.margin import judge_margin
 from lorafair.statistics.resample import Sampled
-from lorafair.statistics.studentised import studentise
-from lorafair.statistics.table import Table
+from lorafair.statistics.studentised import Studentised, list_columns, studentise, take_part
+from lorafair.statistics.table import Floats, Table
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,13 @@ class Settings:
     A group (or the whole) carries a claim from ``min_n`` documents in ``min_clusters`` clusters on.  ``correction`` (of
     the family) is holm or bh; ``margin`` is the delta of non-inferiority and equivalence, None where nobody set one.
     ``permute``: p values by permutation; ``shares``: attribute -> group -> share of the training data, where known.
+    Intervals come from ``resamples`` resamples; p values of paired differences that are so small that a correction for
+    a large family may leave them significant come from ``most``, where that is more.
     """
 
     seed: int = 0
     resamples: int = 2000
+    most: int = 0
     alpha: float = 0.05
     min_n: int = 30
     min_clusters: int = 10
@@ -103,10 +106,15 @@ def summarise(
         the summary; what cannot be estimated has ``value`` only, or None.
     """
 
+    studentised: dict[tuple[str, str | None], Studentised] = {}
+
     def settle(
         keys: dict[str, tuple[str, str | None]], masks: dict[str, tuple[Mask | None, Mask | None]], ends: float
     ) -> dict[str, Estimate]:
-        family = {name: studentise(sampled, *pair) for name, pair in keys.items()}
+        for two in keys.values():
+            if two not in studentised:
+                studentised[two] = studentise(sampled, *two)
+        family = {name: studentised[two] for name, two in keys.items()}
         done = estimate_family(family, clusters=table.clusters, alpha=settings.alpha)
         for name, one in done.items():
             if settings.margin is not None and signed:
@@ -123,16 +131,18 @@ def summarise(
                     family=len(keys),
                     alpha=settings.alpha,
                     seed=settings.seed,
-                    resamples=settings.resamples,
+                    resamples=max(settings.resamples, settings.most if signed else 0),
                     margin=settings.margin if signed else None,
                 )
             share = exact and not signed and masks[name][1] is None
             done[name] = clip(one, 0.0 if share else -ends, ends)
         return done
 
+    scales = pair if signed else (sampled,)
+    sampled.draw.prepare(_list_moments(sampled, scales if exact else None, table))
     end = 1.0 if exact else np.inf
     overall = settle({"": ("overall", None)}, {"": (None, None)}, end)[""]
-    found = Summary(overall, int(table.count.sum()), len(np.unique(table.cluster)))
+    found = Summary(overall, int(table.count.sum()), _count_clusters(table, np.ones(len(table.y), dtype=bool)))
     for attribute, member in table.groups.items():
         names = table.names[attribute]
         if f"group:{attribute}={names[0]}" not in sampled.keys:
@@ -140,7 +150,7 @@ def summarise(
         inside = {name: member[:, k] for k, name in enumerate(names)}
         outside = {name: member.any(axis=1) & ~mask for name, mask in inside.items()}
         found.group_n[attribute] = {name: int(table.count[mask].sum()) for name, mask in inside.items()}
-        found.group_clusters[attribute] = {name: len(np.unique(table.cluster[mask])) for name, mask in inside.items()}
+        found.group_clusters[attribute] = {name: _count_clusters(table, mask) for name, mask in inside.items()}
         level = {name: (f"group:{attribute}={name}", None) for name in names}
         alone: dict[str, tuple[Mask | None, Mask | None]] = {name: (inside[name], None) for name in names}
         found.levels[attribute] = {name: settle({name: level[name]}, {name: alone[name]}, end)[name] for name in names}
@@ -150,7 +160,6 @@ def summarise(
         both: dict[str, tuple[Mask | None, Mask | None]] = {name: (inside[name], outside[name]) for name in names}
         done = {k: v for f in families for k, v in settle({n: against[n] for n in f}, both, 2 * end).items()}
         found.contrasts[attribute] = {name: done[name] for name in names}
-        scales = pair if signed else (sampled,)
         if exact and scales is not None:
             sizes = {name: (int(table.count[x].sum()), int(table.count[y].sum())) for name, (x, y) in both.items()}
             odds = {n: compare_log_odds(scales, attribute, n, *sizes[n]) for n in names if min(sizes[n]) > 0}
@@ -165,6 +174,22 @@ def summarise(
         if not signed:
             found.between[attribute] = estimate_between(sampled, [level[name][0] for name in claimed], settings.alpha)
     return found
+
+
+def _list_moments(sampled: Sampled, scales: tuple[Sampled, ...] | None, table: Table) -> Iterator[list[Floats]]:
+    """The columns behind every standard error of the summary, so that their moments are made in one product."""
+    yield list_columns([take_part(sampled, "overall")])
+    for attribute in table.groups:
+        for name in table.names[attribute]:
+            keys = f"group:{attribute}={name}", f"rest:{attribute}={name}"
+            if keys[0] in sampled.keys:
+                yield list_columns([take_part(sampled, key) for key in keys])
+                if scales is not None and len(scales) > 1:
+                    yield list_columns([take_part(one, key) for one in scales for key in keys])
+
+
+def _count_clusters(table: Table, inside: Mask) -> int:
+    return int(np.count_nonzero(np.bincount(table.cluster[inside], minlength=1)))
 
 
 def _project(gap: float, levels: list[Estimate], *, signed: bool) -> Estimate:
