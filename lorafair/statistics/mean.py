@@ -1,8 +1,8 @@
 """The weighted mean of ``y`` under all the weights, from sums over clusters: the fast way to what ``sample`` gives.
 
 For a mean every estimand is a ratio of two sums over clusters, so that leaving a cluster out is a subtraction and a
-resample a product of (B, T) weights with (T, K) sums.  Clusters with equal sums are exchangeable: where at least half
-of them have an equal, as single documents have that are right or wrong, they are drawn by kinds.
+resample a product of (B, T) weights with (T, K) sums.  Clusters with equal sums are exchangeable: where there are
+``ALIKE`` or more of a kind on average, as of single documents that are right or wrong, they are drawn by kinds.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from lorafair.statistics.grouping import divide, name_gap, spread
 from lorafair.statistics.resample import Sampled, take_draw
 from lorafair.statistics.table import Floats, Table
 
+ALIKE = 8
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -50,7 +51,7 @@ def sample_kinds(tables: Sequence[Table], *, resamples: int, seed: int) -> list[
         seed: of the resamples.
 
     Returns:
-        None where most clusters have no equal.
+        None where there are few clusters of a kind.
     """
     found = add_kinds(tables)
     if len(found[0].times) == tables[0].clusters:
@@ -60,7 +61,7 @@ def sample_kinds(tables: Sequence[Table], *, resamples: int, seed: int) -> list[
 
 
 def add_kinds(tables: Sequence[Table]) -> list[Sums]:
-    """The sums of every model over kinds of clusters, or over the clusters where most have no equal."""
+    """The sums of every model over kinds of clusters, or over the clusters where there are few of a kind."""
     kinds = _find_documents(tables)
     if kinds is None:
         return _find_clusters(add_up(tables))
@@ -95,7 +96,7 @@ def add_up(tables: Sequence[Table]) -> list[Sums]:
 
 
 def _find_clusters(found: list[Sums]) -> list[Sums]:
-    """The same with clusters of equal sums as one kind, where at least half of them have an equal."""
+    """The same with clusters of equal sums as one kind, where there are many of a kind."""
     shared = found[0]
     each = {id(m): m for m in (shared.documents, *(m for one in found for m in (one.total, one.size)))}
     kinds = _find_equal([np.ascontiguousarray(column) for matrix in each.values() for column in matrix.T])
@@ -125,13 +126,13 @@ def _pick(table: Table, rows: NDArray[np.intp]) -> Table:
 
 
 def _find_equal(columns: Sequence[Floats]) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
-    """(first row of each kind, kind of each row) over columns of one length; None where most rows have no equal."""
+    """(first row of each kind, kind of each row) over columns of one length; None where there are few of a kind."""
     code = np.zeros(len(columns[0]), dtype=np.uint64)
     for column in columns:
         code = (code ^ (column + 0.0).view(np.uint64)) * _MIX  # + 0.0: minus zero equals zero
         code ^= code >> np.uint64(29)
     _, first, inverse = np.unique(code, return_index=True, return_inverse=True)
-    same = 2 * len(first) <= len(code) and all(
+    same = ALIKE * len(first) <= len(code) and all(
         np.array_equal(column[first][inverse], column, equal_nan=True) for column in columns
     )
     return (first, inverse) if same else None

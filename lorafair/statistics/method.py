@@ -98,7 +98,8 @@ def _summarise(
             found.contrasts[attribute][name] = settle([studentise(one, *keys) for one in differences], family)
             rest = everybody - int(table.count[member[:, k]].sum())
             if exact and 0 < rest < everybody:
-                odds = [compare_log_odds(pair, attribute, name, everybody - rest, rest) for pair in pairs]
+                sizes = {name: (everybody - rest, rest)}
+                odds = [compare_log_odds(pair, attribute, sizes)[name] for pair in pairs]
                 found.log_odds[attribute][name] = settle(odds, family, None)
         gap = "gap" if len(table.groups) == 1 else f"gap:{attribute}"
         value = float(np.mean([one.estimate[one.keys.index(gap)] for one in differences]))

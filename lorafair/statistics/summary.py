@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 
 import numpy as np
 
@@ -13,8 +14,8 @@ from lorafair.statistics.interval import Estimate, clip, estimate_family
 from lorafair.statistics.log_odds import compare_log_odds
 from lorafair.statistics.margin import judge_margin
 from lorafair.statistics.resample import Sampled
-from lorafair.statistics.studentised import Studentised, list_columns, studentise, take_part
-from lorafair.statistics.table import Floats, Table
+from lorafair.statistics.studentised import Studentised, combine_all, list_columns, take_part
+from lorafair.statistics.table import Table
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class Summary:
 
     Levels have pointwise intervals, contrasts simultaneous ones (max-T over the groups that carry a claim).  ``gaps``:
     attribute -> max minus min, its interval projected from simultaneous intervals of the levels.  ``between``:
-    attribute -> double-corrected variance between the groups.  ``log_odds``: the contrasts on that scale, where the
-    metric is a rate.  ``permuted``: attribute -> permutation p of equal rates; ``slopes``: attribute -> change of the
+    attribute -> double-corrected variance between the groups.  ``log_odds``: the contrasts' changes on that scale, of a
+    paired difference of rates.  ``permuted``: attribute -> permutation p of equal rates; ``slopes``: attribute -> change of the
     level for each doubling of a group's share of the training data.
     """
 
@@ -107,13 +108,15 @@ def summarise(
     """
 
     studentised: dict[tuple[str, str | None], Studentised] = {}
+    part = cache(partial(take_part, sampled))
+    sampled.draw.make_room()
 
     def settle(
         keys: dict[str, tuple[str, str | None]], masks: dict[str, tuple[Mask | None, Mask | None]], ends: float
     ) -> dict[str, Estimate]:
-        for two in keys.values():
-            if two not in studentised:
-                studentised[two] = studentise(sampled, *two)
+        new = [two for two in dict.fromkeys(keys.values()) if two not in studentised]
+        sums = [[part(key, sign) for key, sign in zip(two, (1.0, -1.0), strict=True) if key] for two in new]
+        studentised.update(zip(new, combine_all(sums, sampled.draw), strict=True))
         family = {name: studentised[two] for name, two in keys.items()}
         done = estimate_family(family, clusters=table.clusters, alpha=settings.alpha)
         for name, one in done.items():
@@ -138,8 +141,8 @@ def summarise(
             done[name] = clip(one, 0.0 if share else -ends, ends)
         return done
 
-    scales = pair if signed else (sampled,)
-    sampled.draw.prepare(_list_moments(sampled, scales if exact else None, table))
+    scales = pair if signed and exact else None
+    sampled.draw.prepare(_list_moments(sampled, scales, table))
     end = 1.0 if exact else np.inf
     overall = settle({"": ("overall", None)}, {"": (None, None)}, end)[""]
     found = Summary(overall, int(table.count.sum()), _count_clusters(table, np.ones(len(table.y), dtype=bool)))
@@ -148,7 +151,8 @@ def summarise(
         if f"group:{attribute}={names[0]}" not in sampled.keys:
             continue  # a metric that is about groups itself gives none
         inside = {name: member[:, k] for k, name in enumerate(names)}
-        outside = {name: member.any(axis=1) & ~mask for name, mask in inside.items()}
+        anybody = member.any(axis=1)
+        outside = {name: anybody & ~mask for name, mask in inside.items()}
         found.group_n[attribute] = {name: int(table.count[mask].sum()) for name, mask in inside.items()}
         found.group_clusters[attribute] = {name: _count_clusters(table, mask) for name, mask in inside.items()}
         level = {name: (f"group:{attribute}={name}", None) for name in names}
@@ -160,9 +164,10 @@ def summarise(
         both: dict[str, tuple[Mask | None, Mask | None]] = {name: (inside[name], outside[name]) for name in names}
         done = {k: v for f in families for k, v in settle({n: against[n] for n in f}, both, 2 * end).items()}
         found.contrasts[attribute] = {name: done[name] for name in names}
-        if exact and scales is not None:
-            sizes = {name: (int(table.count[x].sum()), int(table.count[y].sum())) for name, (x, y) in both.items()}
-            odds = {n: compare_log_odds(scales, attribute, n, *sizes[n]) for n in names if min(sizes[n]) > 0}
+        if scales is not None:
+            whole = int(table.count[anybody].sum())
+            sizes = {name: (n, whole - n) for name, n in found.group_n[attribute].items()}
+            odds = compare_log_odds(scales, attribute, sizes)
             each = [{name: odds[name] for name in family if name in odds} for family in families]
             done = {
                 k: v for f in each for k, v in estimate_family(f, clusters=table.clusters, alpha=settings.alpha).items()
@@ -176,16 +181,16 @@ def summarise(
     return found
 
 
-def _list_moments(sampled: Sampled, scales: tuple[Sampled, ...] | None, table: Table) -> Iterator[list[Floats]]:
+def _list_moments(sampled: Sampled, scales: tuple[Sampled, ...] | None, table: Table) -> Iterator[list[int]]:
     """The columns behind every standard error of the summary, so that their moments are made in one product."""
-    yield list_columns([take_part(sampled, "overall")])
+    yield list_columns([take_part(sampled, "overall")], sampled.draw)
     for attribute in table.groups:
         for name in table.names[attribute]:
             keys = f"group:{attribute}={name}", f"rest:{attribute}={name}"
             if keys[0] in sampled.keys:
-                yield list_columns([take_part(sampled, key) for key in keys])
-                if scales is not None and len(scales) > 1:
-                    yield list_columns([take_part(one, key) for one in scales for key in keys])
+                yield list_columns([take_part(sampled, key) for key in keys], sampled.draw)
+                if scales is not None:
+                    yield list_columns([take_part(one, key) for one in scales for key in keys], sampled.draw)
 
 
 def _count_clusters(table: Table, inside: Mask) -> int:

@@ -17,7 +17,7 @@ from lorafair.statistics.interval import Estimate
 from lorafair.statistics.mean import Sums, add_kinds, evaluate
 from lorafair.statistics.pair import Pair
 from lorafair.statistics.resample import take_draw
-from lorafair.statistics.studentised import list_columns, studentise, take_part
+from lorafair.statistics.studentised import combine_all, take_part
 from lorafair.statistics.summary import Settings
 from lorafair.statistics.table import Floats, Metric, Table
 
@@ -87,10 +87,13 @@ class _Tally:
             draw = take_draw(clusters, settings.resamples, seed, block)
         else:
             draw = draw_kinds(self.sums.times, settings.resamples, seed, block)
+        draw.make_room()
         sampled = evaluate(self.sums, self.table, draw)
-        keys = {key: _name(key) for key in self.found}
-        draw.prepare(list_columns([take_part(sampled, each) for each in names if each]) for names in keys.values())
-        t = {key: studentise(sampled, *names).t for key, names in keys.items()}
+        sums = [
+            [take_part(sampled, each, sign) for each, sign in zip(_name(key), (1.0, -1.0), strict=True) if each]
+            for key in self.found
+        ]
+        t = {key: one.t for key, one in zip(self.found, combine_all(sums, draw), strict=True)}
         tops = {
             attribute: np.max([np.abs(t[attribute, name]) for name in members], axis=0)
             for attribute, (members, _) in self.families.items()

@@ -42,12 +42,14 @@ def test_moments_are_means_of_columns_and_products() -> None:
     draw = Draw(draw_weights(30, 50, 1), None)
     a, b = rng.normal(size=30), rng.normal(size=30)
     columns = [a, b, np.full(30, 2.5), a.copy()]
-    draw.prepare([[a, b]])
-    means, products = draw.moments(columns)
-    pairs = [(i, j) for i in range(4) for j in range(i, 4)]
-    np.testing.assert_allclose(means, [draw.weights @ one / 30 for one in columns], atol=1e-12)
-    wanted = [draw.weights @ (columns[i] * columns[j]) / 30 for i, j in pairs]
-    np.testing.assert_allclose(products, wanted, atol=1e-12)
+    places = [draw.place(one) for one in columns]
+    assert places == [0, 1, 2, 0]
+    draw.prepare([places[:2]])
+    for i in range(4):
+        np.testing.assert_allclose(draw.mean(places[i]), draw.weights @ columns[i] / 30, atol=1e-12)
+        for j in range(4):
+            wanted = draw.weights @ (columns[i] * columns[j]) / 30
+            np.testing.assert_allclose(draw.product(places[i], places[j]), wanted, atol=1e-12)
 
 
 def test_kinds_are_drawn_as_often_as_their_clusters() -> None:
