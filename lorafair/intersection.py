@@ -29,6 +29,7 @@ def cross_attributes(audit: Audit, pairs: Iterable[tuple[str, str]]) -> None:
         if pair[0] == pair[1]:
             faults.append(f"{pair[0]!r} cannot be crossed with itself: name two attributes.")
     raise_faults("The attributes cannot be crossed", dict.fromkeys(faults))
+    audit.arranged.clear()
     for samples in audit.samples:
         for groups in samples.groups:
             for one, other in chosen:

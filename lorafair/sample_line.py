@@ -9,31 +9,37 @@ from typing import Any
 from lorafair.answer import read_pair
 
 
-def read_lines(path: Path, label: str, notes: list[str], faults: list[str]) -> list[dict[str, Any]] | None:
-    """The samples of one file; a truncated last line is left out with a note.
+def read_lines(path: Path, data: bytes, notes: list[str], faults: list[str]) -> list[tuple[int, dict[str, Any]]] | None:
+    """The samples of one file, each with the byte at which its line begins; a truncated last line is left out.
 
     Args:
-        path: the file.
-        label: the model's, for notes.
+        path: the file, for messages.
+        data: what it holds.
         notes: gets a sentence on what was left out.
         faults: gets a sentence on what is wrong.
 
     Returns:
         None where the file cannot be used, and ``faults`` says why.
     """
-    lines = [line for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if line.strip()]
-    parsed: list[dict[str, Any]] = []
-    for number, line in enumerate(lines, start=1):
+    lines, start = list[tuple[int, bytes]](), 0
+    for line in data.split(b"\n"):
+        if line.strip():
+            lines.append((start, line))
+        start += len(line) + 1
+    parsed: list[tuple[int, dict[str, Any]]] = []
+    for number, (at, line) in enumerate(lines, start=1):
         try:
-            sample = json.loads(line)
-            if not (isinstance(sample, dict) and isinstance(sample["metrics"], list) and "doc_id" in sample):
+            sample = json.loads(line.decode("utf-8", "replace"))
+            if not (isinstance(sample, dict) and isinstance(sample["metrics"], list)):
                 raise TypeError
-            parsed.append(sample)
-        except ValueError:
+            if not isinstance(sample["doc_id"], int | float | str):
+                raise TypeError
+            parsed.append((at, sample))
+        except (ValueError, RecursionError):
             if number < len(lines):
                 faults.append(f"{path}:{number} is not JSON: run that evaluation again.")
                 return None
-            notes.append(f"{label}: last line of {path.name} is truncated and was left out")
+            notes.append(f"last line of {path.name} is truncated and was left out")
         except (KeyError, TypeError):
             faults.append(f"{path}:{number} is not a sample of lm-eval 0.4 (no doc_id or metrics).")
             return None

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from lorafair.agreement import find_disagreements
-from lorafair.answer import GIVEN, Answers, read_answers
+from lorafair.answer import Answers
 from lorafair.errors import raise_faults
-from lorafair.group_mapping import map_samples
 from lorafair.identity import Model, identify
-from lorafair.sample_line import read_cluster, read_groups, read_lines
+from lorafair.sample_column import Columns, Shared
+from lorafair.sample_copy import load_columns
 from lorafair.scores import read_direction, read_failures, read_scores
 
 
@@ -25,8 +25,9 @@ class Samples:
     ``keys``: a document's identity (its number and lm-eval's hash of it); ``clusters``: a document's ``cluster``, else
     its ``pair``, else itself; ``groups``: ``{attribute: [names]}`` of each; ``values``: metric -> n numbers, NaN where
     a document was not scored.  ``direction``: metric -> higher_is_better, None where nobody says.  ``answers``: labels
-    and answers, where the samples tell them; ``path``: their file.  ``exploratory``: metrics that the task's metadata
-    calls so; ``partial``: those that it calls about some documents only -> how many of these have no number.
+    and answers, where the samples tell them; ``path``: their file; ``starts``: the byte at which a document's line
+    begins in it.  ``exploratory``: metrics that the task's metadata calls so; ``partial``: those that it calls about
+    some documents only -> how many of these have no number.  Models that agree share the lists: do not change them.
     """
 
     model: str
@@ -44,6 +45,7 @@ class Samples:
     failed: dict[str, str] = field(default_factory=dict)  # metric without a number -> why its scorer failed
     answers: Answers | None = None
     path: Path | None = None
+    starts: list[int] = field(default_factory=list)
     exploratory: frozenset[str] = frozenset()
     partial: dict[str, int] = field(default_factory=dict)
 
@@ -55,14 +57,15 @@ class Samples:
 
 @dataclass
 class Audit:
-    """What the folders hold: the models, by label and base first, their samples, and the folders that were read."""
+    """What the folders hold: the models, by label and base first, their samples, and the folders that were read.
+
+    ``arranged``: what :func:`lorafair.leaderboard.frame.arrange_task` made of it.
+    """
 
     models: list[Model]
     samples: list[Samples]
     folders: list[Path] = field(default_factory=list)
-
-
-_NO_METRIC = {"bypass", *GIVEN}
+    arranged: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -105,10 +108,15 @@ def read_audit(folders: Iterable[str | Path], labels: Mapping[str, str] | None =
         for task in one.results["configs"]:
             newest[one.model.label, task] = one
     faults += find_disagreements((task, label, one.results) for (label, task), one in sorted(newest.items()))
-    samples = [_read_samples(one, task, faults) for (_, task), one in sorted(newest.items(), key=lambda item: item[0])]
+    shared = Shared()
+    samples = [_read_samples(one, task, shared, faults) for (_, task), one in sorted(newest.items(), key=_first)]
     raise_faults("The results cannot be compared", dict.fromkeys(faults))
     order = sorted((one.model for one in models.values()), key=lambda m: (m.kind != "base", m.label))
     return Audit(order, [one for one in samples if one is not None], roots)
+
+
+def _first(item: tuple[tuple[str, str], _Found]) -> tuple[str, str]:
+    return item[0]
 
 
 def _find(root: Path, labels: Mapping[str, str], faults: list[str]) -> list[_Found]:
@@ -144,76 +152,55 @@ def _is_labelled(path: Path, name: str) -> bool:
     return Path(name).resolve() in folders or path.parent.name == name
 
 
-def _read_samples(found: _Found, task: str, faults: list[str]) -> Samples | None:
+def _read_samples(found: _Found, task: str, shared: Shared, faults: list[str]) -> Samples | None:
     path = found.path.with_name(f"samples_{task}_{found.stamp}.jsonl")
     if not path.is_file():
         faults.append(f"{found.path} has no {path.name} beside it: run the evaluation again with `--log_samples`.")
         return None
-    notes = list[str]()
-    parsed = read_lines(path, found.model.label, notes, faults)
-    if parsed is None:
-        return None
-    return _as_columns(found, task, parsed, notes, faults, path)
-
-
-def _as_columns(
-    found: _Found, task: str, parsed: list[dict[str, Any]], notes: list[str], faults: list[str], path: Path
-) -> Samples:
-    mapped = map_samples(task, parsed)
-    filters = {str(sample.get("filter", "none")) for sample in parsed}
-    documents: dict[Any, dict[str, float]] = {}
-    first: dict[Any, dict[str, Any]] = {}
-    skipped, repeated = set[str](), 0
-    seen = set[tuple[Any, str]]()
-    for sample in parsed:
-        number, kind = sample["doc_id"], str(sample.get("filter", "none"))
-        if (number, kind) in seen:
-            repeated += 1
-            continue
-        seen.add((number, kind))
-        first.setdefault(number, sample)
-        row = documents.setdefault(number, {})
-        for metric in (m for m in sample["metrics"] if isinstance(m, str) and ":" not in m and m not in _NO_METRIC):
-            value = sample.get(metric)
-            if isinstance(value, bool | int | float) or value is None:
-                number_value = math.nan if value is None else float(value)
-                row[f"{metric},{kind}" if len(filters) > 1 else metric] = number_value
-            else:
-                skipped.add(metric)
-    if repeated:
-        notes.append(f"{found.model.label}: {repeated} repeated documents of {path.name} were left out")
-    if skipped:
-        notes.append(f"{task}: {', '.join(sorted(skipped))} is not one number a document and is not compared")
-    scores = read_scores(path.parent, found.model.label, task, faults)
-    for scorer, by_document in scores.items():
-        for number, row in documents.items():
-            if f"toxicity_{scorer}" not in first[number]["metrics"] and number in by_document:
-                row[f"toxicity_{scorer}"] = by_document[number]
-    metrics = sorted({metric for row in documents.values() for metric in row})
     metadata = _mapping(_mapping(found.results["configs"].get(task)).get("metadata"))
-    direction = _mapping(_mapping(found.results.get("higher_is_better")).get(task)) | mapped.direction
+    try:
+        columns = load_columns(path, task, metadata, shared, faults)
+    except OSError as error:
+        faults.append(f"{path} cannot be read ({error.strerror}).")
+        return None
+    return None if columns is None else _join(found, task, columns, metadata, faults, path)
+
+
+def _join(
+    found: _Found, task: str, columns: Columns, metadata: dict[str, Any], faults: list[str], path: Path
+) -> Samples:
+    """The file's columns with what stands elsewhere: scores, and what the results file says of the task."""
+    values = dict(columns.values)
+    for scorer, by_document in read_scores(path.parent, found.model.label, task, faults).items():
+        name = f"toxicity_{scorer}"
+        own = values.get(name, [math.nan] * len(columns.numbers))
+        new = [name not in told and n in by_document for n, told in zip(columns.numbers, columns.scored, strict=True)]
+        if any(new):
+            both = zip(columns.numbers, own, new, strict=True)
+            values[name] = [by_document[n] if fresh else value for n, value, fresh in both]
+    metrics = sorted(values)
+    direction = _mapping(_mapping(found.results.get("higher_is_better")).get(task)) | columns.direction
     version = _mapping(found.results.get("versions")).get(task)
     failed, remarks = read_failures(path, metadata)
-    answers = read_answers([first[number] for number in documents], metadata, task, str(path), faults)
-    notes += [*mapped.notes, *(answers.notes if answers else [])]
     return Samples(
         found.model.label,
         task,
         None if version is None else str(version),
-        [f"{number}:{first[number].get('doc_hash', '')}" for number in documents],
-        [read_cluster(first[number]) for number in documents],
-        [read_groups(first[number], path, faults) for number in documents],
-        {metric: [row.get(metric, math.nan) for row in documents.values()] for metric in metrics},
+        columns.keys,
+        columns.clusters,
+        columns.groups,
+        {metric: values[metric] for metric in metrics},
         {m: _direction(direction, m, path.parent) for m in metrics},
-        {str(k): str(v) for k, v in _mapping(metadata.get("labels")).items()} | mapped.labels,
+        {str(k): str(v) for k, v in _mapping(metadata.get("labels")).items()} | columns.labels,
         {str(m): _gaps(each) for m, each in _mapping(metadata.get("scorer_gap")).items()},
         _is_sample(metadata.get("data")),
-        notes + remarks,
+        [*(f"{found.model.label}: {note}" for note in columns.model_notes), *columns.notes, *remarks],
         {metric: why for metric, why in failed.items() if metric not in metrics},
-        answers,
+        columns.answers,
         path,
+        columns.starts,
         frozenset(map(str, metadata.get("exploratory") or ())),
-        {m: sum(math.isnan(row.get(m, 0)) for row in documents.values()) for m in metadata.get("partial") or ()},
+        {m: columns.blank.get(m, 0) for m in metadata.get("partial") or ()},
     )
 
 

@@ -23,19 +23,25 @@ def read_scores(folder: Path, model: str, task: str, faults: list[str]) -> dict[
         faults: gets a sentence for a file that cannot be read.
     """
     try:
-        rows = _read(folder, _stamp(folder))
+        models, shares = _share(folder, _stamp(folder))
     except (OSError, ValueError, KeyError, TypeError) as error:
         faults.append(f"{folder}: the scores cannot be read ({error}): run `lorafair score` again.")
         return {}
-    models = {row["model"] for row in rows}
-    values: dict[tuple[str, Any], list[bool]] = {}
+    return {scorer: found for (whose, of, scorer), found in shares.items() if of == task and whose in (model, models)}
+
+
+@lru_cache(maxsize=16)
+def _share(folder: Path, stamp: float) -> tuple[str | None, dict[tuple[str, str, str], dict[Any, float]]]:
+    """(the only model of the file, None for several), (model, task, scorer) -> document -> share of its completions."""
+    rows = _read(folder)
+    values: dict[tuple[str, str, str], dict[Any, list[bool]]] = {}
     for row in rows:
-        if row["task"] == task and (len(models) == 1 or row["model"] == model) and row["score"] is not None:
-            values.setdefault((row["scorer"], row["doc_id"]), []).append(row["score"] >= THRESHOLD)
-    shares: dict[str, dict[Any, float]] = {}
-    for (scorer, document), hits in values.items():
-        shares.setdefault(scorer, {})[document] = sum(hits) / len(hits)
-    return shares
+        if row["score"] is not None:
+            found = values.setdefault((row["model"], row["task"], row["scorer"]), {})
+            found.setdefault(row["doc_id"], []).append(row["score"] >= THRESHOLD)
+    models = {row["model"] for row in rows}
+    shares = {key: {n: sum(hits) / len(hits) for n, hits in each.items()} for key, each in values.items()}
+    return models.pop() if len(models) == 1 else None, shares
 
 
 def read_failures(samples: Path, metadata: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
@@ -87,8 +93,7 @@ def _stamp(folder: Path) -> float:
     )
 
 
-@lru_cache(maxsize=16)
-def _read(folder: Path, stamp: float) -> list[dict[str, Any]]:
+def _read(folder: Path) -> list[dict[str, Any]]:
     import json
 
     lines, table = folder / "scores.jsonl", folder / "scores.parquet"

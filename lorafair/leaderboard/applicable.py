@@ -10,7 +10,7 @@ import numpy as np
 
 from lorafair.errors import LorafairError, did_you_mean, raise_faults
 from lorafair.isolation import ask_field
-from lorafair.leaderboard.frame import Frame, build_frame, build_tables
+from lorafair.leaderboard.frame import Frame, arrange_task
 from lorafair.leaderboard.tried import Tried, open_metric
 from lorafair.records import Row
 from lorafair.registry import Entry, load_registry
@@ -102,8 +102,7 @@ def _explain(name: str, audit: Audit) -> str:
     (metric,) = (one for one in select_metrics([name]) if one.name == name)
     lacks = []
     for task in sorted({one.task for one in audit.samples}):
-        mine = [one for one in audit.samples if one.task == task]
-        tables = build_tables(mine, build_frame(mine))
+        _, _, tables = arrange_task(audit, task)
         missing = {m for t in tables.values() or [None] for m in find_missing(metric.needs, t, scored=True)}
         lacks.append(f"{task} lacks {', '.join(sorted(missing)) or 'documents that have them'}")
     return f"{name} needs {', '.join(metric.needs)}: {'; '.join(lacks)} (docs/statistics.md says what tells them)."

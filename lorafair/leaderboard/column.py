@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lorafair.errors import LorafairError, did_you_mean
 from lorafair.identity import Model
 from lorafair.leaderboard.applicable import Asked, list_tables, of_scores, select_metrics
-from lorafair.leaderboard.frame import Frame, build_frame, build_tables, note_positives
+from lorafair.leaderboard.frame import Frame, arrange_task, note_positives
 from lorafair.samples import Audit, Samples
 from lorafair.statistics.compare import Column
 from lorafair.statistics.table import Floats, Table
@@ -31,17 +31,18 @@ def arrange(audit: Audit, metrics: Sequence[Asked] | None = None) -> list[Column
     """
     columns, metrics = [], select_metrics() if metrics is None else metrics
     for task in sorted({one.task for one in audit.samples}):
-        found = [one for one in audit.samples if one.task == task]
-        frame = build_frame(found)
+        found, frame, tables = arrange_task(audit, task)
         note_positives(task, found)
         shape: dict[str, Any] = {"cluster": frame.cluster, "groups": frame.groups, "names": frame.names}
-        labelled = _arrange_metrics(task, found, frame, [one for one in metrics if not one.descriptive])
+        labelled = _arrange_metrics(task, found, frame, tables, [one for one in metrics if not one.descriptive])
         own = {name for one in found for name in one.values}
         labelled = [one for one in labelled if one.metric not in own]
         accuracy = next((c.values for c in labelled if c.metric == "accuracy"), None)
         for metric in sorted(own):
             values = {o.model: frame.spread(o, o.values[metric]) for o in found if metric in o.values}
             known = any(not np.isnan(each).all() for each in values.values())
+            if not known:
+                _note(found, f"{task}: {metric} has no score in any document")
             if known and not (metric == "acc" and accuracy is not None and _are_equal(values, accuracy)):
                 direction = next((d for one in found if (d := one.direction.get(metric)) is not None), None)
                 primary = not any(metric in one.exploratory for one in found)
@@ -59,9 +60,11 @@ def _note(found: list[Samples], note: str) -> None:
         found[0].notes.append(note)
 
 
-def _arrange_metrics(task: str, found: list[Samples], frame: Frame, metrics: list[Asked]) -> list[Column]:
+def _arrange_metrics(
+    task: str, found: list[Samples], frame: Frame, tables: Mapping[str, Table], metrics: list[Asked]
+) -> list[Column]:
     """Columns of the metrics that apply: per-document values where a metric is their mean, tables where it is not."""
-    tables, columns = build_tables(found, frame), []
+    columns = []
     shape: dict[str, Any] = {"cluster": frame.cluster, "groups": frame.groups, "names": frame.names}
     for one in metrics:
         for name, each in list_tables(one, found, frame, tables):
@@ -74,7 +77,7 @@ def _arrange_metrics(task: str, found: list[Samples], frame: Frame, metrics: lis
                 value = name.partition(":")[2]
                 better = next((d for o in found if (d := o.direction.get(value)) is not None), None)
             column = Column(task, name, values, higher_is_better=better, **shape)
-            mine = {o.model: [frame.place[key] for key in o.keys] for o in found}
+            mine = {o.model: frame.find_rows(o) for o in found}
             unscored = {label: int((~find_usable(one, table)[mine[label]]).sum()) for label, table in each.items()}
             primary = one.primary and better is not None
             whole_tables = None if whole is None or _is_mean(one) else each

@@ -8,7 +8,7 @@ import numpy as np
 
 from lorafair.leaderboard.applicable import Asked, list_tables, select_metrics
 from lorafair.leaderboard.column import find_usable
-from lorafair.leaderboard.frame import build_frame, build_tables
+from lorafair.leaderboard.frame import arrange_task
 from lorafair.records import Comparison, Row
 from lorafair.samples import Audit
 from lorafair.statistics.descriptive import describe
@@ -42,9 +42,7 @@ def describe_groups(
     metrics = [one for one in (select_metrics() if metrics is None else metrics) if one.descriptive]
     found: list[Row] = []
     for task in sorted({one.task for one in audit.samples}):
-        mine = [one for one in audit.samples if one.task == task]
-        frame = build_frame(mine)
-        tables = build_tables(mine, frame)
+        mine, frame, tables = arrange_task(audit, task)
         like = {row.model: row for row in rows if row.task == task and row.kind == "overall"}
         for metric in metrics:
             own = {name for one in mine for name in one.values}  # a value of that name is shown in its place

@@ -20,7 +20,8 @@ def list_feet(found: Rows, lines: Sequence[Line]) -> list[str]:
     settings, references = found.settings, sorted({line.reference for line in lines if line.reference})
     how = {"holm": "Holm", "bh": "Benjamini-Hochberg"}[settings.correction]
     feet = [
-        f"Intervals: 95%, symmetric cluster bootstrap-t, B={settings.resamples}, seed {settings.seed}; Clopper-Pearson "
+        f"Intervals: 95%, symmetric cluster bootstrap-t, B={settings.resamples}, seed {settings.seed}"
+        f"{f' (small p values: up to {settings.most})' if settings.most else ''}; Clopper-Pearson "
         "bounds over clusters where too few documents differ. n/e: not estimable."
     ]
     if references:
@@ -34,7 +35,10 @@ def list_feet(found: Rows, lines: Sequence[Line]) -> list[str]:
             "A group without a word is undecided."
         )
     if settings.permute:
-        feet.append("p values of paired differences: studentised permutation of whole clusters.")
+        feet.append(
+            f"p values of paired differences: studentised permutation of whole clusters, {settings.resamples} "
+            "permutations; of equal rates: the same where no cluster holds two groups."
+        )
     if settings.margin is not None:
         feet.append(f"Equivalent, not worse: to within {settings.margin:g}, by one-sided tests at 5%, {how} over each.")
     for reference in references:

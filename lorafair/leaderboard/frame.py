@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lorafair.samples import Samples
+from lorafair.samples import Audit, Samples
 from lorafair.statistics.table import Floats, Table
 
 
@@ -20,12 +20,29 @@ class Frame:
     cluster: NDArray[np.intp]
     groups: Mapping[str, NDArray[np.bool_]]
     names: Mapping[str, tuple[str, ...]]
+    rows: dict[int, NDArray[np.intp]] = field(default_factory=dict)
+
+    def find_rows(self, samples: Samples) -> NDArray[np.intp]:
+        """The rows of a model's own documents; models with the same documents share the list of them."""
+        if id(samples.keys) not in self.rows:
+            self.rows[id(samples.keys)] = np.array([self.place[key] for key in samples.keys], dtype=np.intp)
+        return self.rows[id(samples.keys)]
 
     def spread(self, samples: Samples, values: Sequence[float]) -> Floats:
         """A model's values (one for each of its own documents) over all N, NaN where it has none."""
         found = np.full(len(self.place), np.nan)
-        found[[self.place[key] for key in samples.keys]] = values
+        found[self.find_rows(samples)] = values
         return found
+
+
+def arrange_task(audit: Audit, task: str) -> tuple[list[Samples], Frame, dict[str, Table]]:
+    """A task's samples with their :func:`build_frame` and :func:`build_tables`, made once for an audit."""
+    if task not in audit.arranged:
+        found = [one for one in audit.samples if one.task == task]
+        frame = build_frame(found)
+        audit.arranged[task] = found, frame, build_tables(found, frame)
+    arranged: tuple[list[Samples], Frame, dict[str, Table]] = audit.arranged[task]
+    return arranged
 
 
 def build_frame(found: Sequence[Samples]) -> Frame:
@@ -34,6 +51,10 @@ def build_frame(found: Sequence[Samples]) -> Frame:
     A document is the same for two models when its number and lm-eval's hash of it agree; its groups and cluster are
     those of the first model that has it.
     """
+    different: dict[tuple[int, int, int], Samples] = {}  # most models have the very same documents
+    for one in found:
+        different.setdefault((id(one.keys), id(one.groups), id(one.clusters)), one)
+    found = list(different.values())
     keys = list(dict.fromkeys(key for one in found for key in one.keys))
     place = {key: i for i, key in enumerate(keys)}
     groups: list[dict[str, list[str]]] = [{}] * len(keys)
@@ -77,7 +98,9 @@ def build_tables(found: Sequence[Samples], frame: Frame) -> dict[str, Table]:
     for one, given in zip(found, answers, strict=True):
         answer = frame.spread(one, _code(given.answers, given.classes, classes))
         logprob = np.full((len(frame.place), wide), np.nan) if likely else None
-        if logprob is not None:
+        if logprob is not None and all(len(row) == wide for row in given.logprobs):
+            logprob[frame.find_rows(one)] = given.logprobs
+        elif logprob is not None:
             for key, row in zip(one.keys, given.logprobs, strict=True):
                 logprob[frame.place[key], : len(row)] = row
         code = classes.index(positive) if positive in classes else None

@@ -32,6 +32,11 @@ def write_provenance(found: Rows, path: Path, metrics: Sequence[str] | None = No
         "rows",
         seeds={"bootstrap": found.settings.seed},
         data={},
-        settings={"resamples": found.settings.resamples, "alpha": found.settings.alpha, "metrics": told},
+        settings={
+            "resamples": found.settings.resamples,
+            "resamples_of_small_p": found.settings.most or found.settings.resamples,
+            "alpha": found.settings.alpha,
+            "metrics": told,
+        },
     )
     path.write_text(provenance.model_dump_json(indent=2) + "\n", encoding="utf-8")

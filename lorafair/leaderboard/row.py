@@ -13,13 +13,13 @@ from lorafair.leaderboard.column import arrange, find_references, label_metric
 from lorafair.leaderboard.comparison import compare_contrasts, compare_levels
 from lorafair.leaderboard.descriptive import describe_groups
 from lorafair.leaderboard.failure import add_failures, try_columns
+from lorafair.leaderboard.measurement import fix_settings, measure_columns
 from lorafair.leaderboard.method_row import add_methods
 from lorafair.leaderboard.note import list_notes
 from lorafair.leaderboard.tried import open_metric
 from lorafair.records import Row
 from lorafair.samples import Audit, Samples
-from lorafair.statistics.compare import Column, Pair, claim, measure, subtract
-from lorafair.statistics.correction import scale_resamples
+from lorafair.statistics.compare import Column, Pair, claim
 from lorafair.statistics.interval import Estimate
 from lorafair.statistics.summary import Settings, Summary
 
@@ -77,14 +77,8 @@ def build_rows(
     choice = choice or Choice()
     choice.check(columns)
     columns = [replace(column, primary=choice.is_primary(column) or column.primary) for column in columns]
-    judged = [column for column in columns if choice.is_primary(column)]
-    settings = choice.settings(seed, scale_resamples(choice.count(judged), resamples))
-    pairs: dict[str, list[Pair]] = {}
-    for column in columns:
-        for label in column.values:
-            for reference in references[label]:
-                if reference in column.values and (pair := subtract(column, label, reference, function, settings)):
-                    pairs.setdefault(reference, []).append(pair)
+    settings = fix_settings(choice, columns, seed, resamples)
+    summaries, pairs = measure_columns(columns, references, function, settings, choice)
     claimed = {reference: claim(found, function, settings, choice.is_primary) for reference, found in pairs.items()}
     family = {
         reference: (
@@ -95,12 +89,15 @@ def build_rows(
     }
     of = {(p.column.task, p.column.metric, p.label, p.reference): p for found in claimed.values() for p in found}
     samples = {(one.model, one.task): one for one in audit.samples}
-    rows: list[Row] = []
+    rows, empty = list[Row](), list[str]()
     for model in audit.models:
         for column in columns:
-            if model.label not in column.values:
-                continue
-            summary = measure(column, model.label, function, settings)
+            summary = summaries.get((column.task, column.metric, model.label))
+            if summary is None and model.label in column.values:
+                size = len(samples[model.label, column.task].keys)
+                empty.append(
+                    f"{model.label}: {column.task}/{column.metric} has no score in any of its {size} documents"
+                )
             if summary is not None:
                 keys = ((column.task, column.metric, model.label, one) for one in references[model.label])
                 mine = [of[key] for key in keys if key in of]
@@ -109,7 +106,7 @@ def build_rows(
     more, claims = add_methods(audit, columns, references, function, settings, choice, _rows)
     rows, why, remarks = add_failures(rows + more, audit, columns, function, failed, metrics)
     computed = [metric, *find_computed((one.name for one in metrics), rows, audit)]
-    notes = [note for one in audit.samples for note in one.notes] + remarks + choice.describe(columns)
+    notes = [note for one in audit.samples for note in one.notes] + empty + remarks + choice.describe(columns)
     return Rows(rows, settings, family, notes, why, computed, claims)
 
 

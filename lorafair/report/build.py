@@ -24,13 +24,16 @@ from lorafair.report.origin import describe_data, describe_models
 from lorafair.report.pareto import draw_pareto
 from lorafair.report.rank import draw_rank
 from lorafair.report.reliability import Curves, draw_reliability
-from lorafair.report.sample import ANSWER, ANSWERS, DOCUMENTS, PROMPT, RULE, collect_samples
+from lorafair.report.sample import DOCUMENTS, RULE, Browser
 from lorafair.report.table import HEADER, find_tone, list_entries
+from lorafair.report.text import ANSWER, ANSWERS, PROMPT
 from lorafair.samples import Audit
 from lorafair.template import fill_template
 
 SAMPLES = 2_600_000
 """Bytes that the samples browser may take in the file: with more, fewer documents of each task are shown."""
+MANY, FEW = 8000, 6
+"""Answers (models x tasks x documents) from which on a few documents per task are tried first."""
 FOLDER = Path(__file__).parent
 
 Draw = Callable[[Topic], tuple[list[View], str]]
@@ -38,8 +41,9 @@ FIGURES: dict[str, tuple[str, str, Draw]] = {
     "rank": (
         "Gap against rank",
         "A line per method; the base (grey, dashed) and full fine-tuning (orange, dotted) are drawn across. Bands and "
-        "bars are 95% intervals. The gap max − min is biased upward by noise and carries no verdict; choose a group "
-        "against the rest for what verdicts rest on.",
+        "bars are 95% intervals; large open diamonds are claims about the method, over its training seeds. The gap "
+        "max − min is biased upward by noise and carries no verdict; choose a group against the rest for what verdicts "
+        "rest on.",
         draw_rank,
     ),
     "forest": (
@@ -133,10 +137,12 @@ def build_report(
 
 def pack_samples(audit: Audit, labels: dict[str, str], limit: int = SAMPLES) -> str:
     """The packed samples of the browser: as many documents per task as fit into ``limit`` characters."""
-    count = DOCUMENTS
+    browser, count = Browser(audit, labels), DOCUMENTS
+    if browser.size * DOCUMENTS > MANY:  # a few documents tell how many will fit
+        few = len(pack(json.dumps(_strip(browser.collect(FEW)))))
+        count = max(2, min(DOCUMENTS, int(FEW * limit / few)))
     while True:
-        tasks = collect_samples(audit, labels, count)
-        packed = pack(json.dumps(_strip(tasks)))
+        packed = pack(json.dumps(_strip(browser.collect(count))))
         if len(packed) <= limit or count <= 2:
             return packed
         count = max(2, min(count - 1, int(count * limit / len(packed) * 0.95)))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lorafair.answer import Answers
 from lorafair.report.reliability import Curves
 from lorafair.samples import Audit, Samples
 from lorafair.statistics.exact import bound_proportion
@@ -34,14 +33,13 @@ def collect_curves(audit: Audit) -> dict[str, Curves]:
     """Task -> (model, attribute, group) -> bins, for tasks whose samples have ``acc`` and the options' likelihoods.
 
     A document's confidence is the largest share of the softmax over its options' log-likelihoods; it is right where
-    lm-eval's ``acc`` is 1.  Documents whose options stand in different contexts are left out.
+    lm-eval's ``acc`` is 1.
     """
     found: dict[str, dict[tuple[str, str | None, str], list[Bin]]] = {}
     for one in audit.samples:
-        if one.path is None or "acc" not in one.values:
+        if one.answers is None or "acc" not in one.values:
             continue
-        known = read_confidences(one.path)
-        confidence = np.array([known.get(key.partition(":")[0], math.nan) for key in one.keys])
+        confidence = read_confidences(one.answers)
         right = np.array(one.values["acc"])
         usable = ~np.isnan(confidence) & ~np.isnan(right)
         if usable.any():
@@ -81,37 +79,7 @@ def bin_evenly(confidence: Floats, right: Floats, clusters: list[str], inside: A
     return bins
 
 
-def read_confidences(path: Path) -> dict[str, float]:
-    """Document number -> the largest probability among its options; other samples and broken lines are passed over."""
-    found: dict[str, float] = {}
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            try:
-                sample = json.loads(line)
-            except ValueError:
-                continue
-            likely = _read_likelihoods(sample) if isinstance(sample, dict) else []
-            if len(likely) > 1:
-                top = max(likely)
-                found.setdefault(str(sample.get("doc_id")), 1 / sum(math.exp(value - top) for value in likely))
-    return found
-
-
-def _read_likelihoods(sample: dict[str, Any]) -> list[float]:
-    """The options' log-likelihoods, which lm-eval writes as text; empty where it is no multiple-choice sample."""
-    arguments, answers = sample.get("arguments"), sample.get("filtered_resps")
-    listed = list(arguments.values()) if isinstance(arguments, dict) else arguments
-    if not isinstance(listed, list) or not isinstance(answers, list) or len(listed) != len(answers):
-        return []
-    contexts: set[str] = set()
-    values: list[float] = []
-    for request, answer in zip(listed, answers, strict=True):
-        parts = list(request.values()) if isinstance(request, dict) else request
-        if not isinstance(parts, list) or not isinstance(answer, list) or len(answer) != 2 or not parts:
-            return []
-        try:
-            values.append(float(answer[0]))
-        except (TypeError, ValueError):
-            return []
-        contexts.add(str(parts[0]))
-    return values if len(contexts) == 1 and all(math.isfinite(value) for value in values) else []
+def read_confidences(answers: Answers) -> Floats:
+    """(n,) the largest probability among a document's options; NaN where they are not known or one is impossible."""
+    known = [max(each) if each and all(map(math.isfinite, each)) else math.nan for each in answers.logprobs]
+    return np.exp(np.array(known, dtype=np.float64))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lorafair.leaderboard.escape import escape_figure
-from lorafair.leaderboard.line import is_certain
+from lorafair.leaderboard.line import Line, is_certain
 from lorafair.leaderboard.number import format_p
 from lorafair.records import Comparison
 from lorafair.report.figure import UNDECIDED, VERDICTS, Topic, View, bar, lay_out_figure, tell
@@ -14,7 +14,7 @@ HEADER = ["row", "reference", "difference", "low", "high", "p", "p adjusted", "v
 
 def draw_forest(topic: Topic) -> tuple[list[View], str]:
     """A view of every model's level, then one per model of its groups against the rest; or none, and why."""
-    levels = [(line.model, cell.level) for line, cell in topic.cells if cell.level is not None]
+    levels = [(_name(line), cell.level) for line, cell in topic.cells if cell.level is not None]
     if not levels:
         return [], "No model was compared with a reference over documents that both have."
     views = [_draw(topic, "Every model: the level", "of the level", levels)]
@@ -29,12 +29,16 @@ def draw_forest(topic: Topic) -> tuple[list[View], str]:
         found = [(name, cell.contrasts[topic.attribute, name]) for name in topic.groups()
                  if topic.attribute is not None and (topic.attribute, name) in cell.contrasts]  # fmt: skip
         if found:
-            name = f"{line.model}: each group against the rest"
+            name = f"{_name(line)}: each group against the rest"
             views.append(_draw(topic, name, "of each group minus the rest", found))
     certain = next((i for i, view in enumerate(views) if i and any(row[7] in VERDICTS for row in view.rows)), None)
     if certain is not None:
         views.insert(0, views.pop(certain))
     return views, ""
+
+
+def _name(line: Line) -> str:
+    return f"{line.model}, the method" if line.first.claim == "method" else line.model
 
 
 def _draw(topic: Topic, name: str, of: str, found: list[tuple[str, Comparison]]) -> View:

@@ -164,17 +164,20 @@
 
   // Samples: the completions of two models side by side, ten documents at a time.
   const task = () => state.samples[Number(at("sample-task").value)];
+  const hide = (why, ask, reveal) => {
+    const veil = make("p", why, "veil");
+    const button = make("button", ask);
+    button.type = "button";
+    button.addEventListener("click", () => reveal(veil));
+    veil.append(button);
+    return veil;
+  };
   const tell = (label, answer, show) => {
     const side = make("div", undefined, "side");
     side.append(make("h4", label));
     if (!answer) { side.append(make("p", "No answer to this document.", "veil")); return side; }
     if (answer.harmful && !show) {
-      const veil = make("p", "Hidden: scored as harmful. ", "veil");
-      const button = make("button", "Show");
-      button.type = "button";
-      button.addEventListener("click", () => side.replaceWith(tell(label, answer, true)));
-      veil.append(button);
-      side.append(veil);
+      side.append(hide("Hidden: scored as harmful. ", "Show", () => side.replaceWith(tell(label, answer, true))));
     } else {
       for (const text of answer.texts) side.append(make("pre", text || "(empty)"));
       if (answer.more) side.append(make("p", `and ${answer.more} more completions in the samples file`, "scores"));
@@ -185,13 +188,14 @@
   const present = (one, left, right) => {
     const article = make("article");
     const head = make("header");
-    head.append(make("pre", one.prompt || "(no prompt)"));
+    const show = at("sample-harmful").checked;
+    const prompt = make("pre", one.prompt || "(no prompt)");
+    head.append(one.veiled && !show ? hide("Prompt hidden: it may be harmful. ", "Show the prompt", (veil) => veil.replaceWith(prompt)) : prompt);
     const tags = make("ul", undefined, "tags");
     const why = one.why === "differs" ? "models differ" : "at random";
     for (const text of [`document ${one.id}`, why, ...one.groups]) tags.append(make("li", text));
     head.append(tags);
     const sides = make("div", undefined, "sides");
-    const show = at("sample-harmful").checked;
     for (const number of [left, right]) sides.append(tell(task().models[number], one.answers[number], show));
     article.append(head, sides);
     return article;

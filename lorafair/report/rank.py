@@ -16,7 +16,8 @@ def draw_rank(topic: Topic) -> tuple[list[View], str]:
     """Views of the gap, the level, and each group against the rest; or none, and why.
 
     A band is drawn where each rank has one checkpoint; several at one rank are points with intervals of their own and a
-    line through their mean.  Planted controls are left out.
+    line through their mean.  What is claimed of a method over its training seeds has marks and a band of its own, and
+    takes the place of that line.  Planted controls are left out.
     """
     ranked = [(line, cell) for line, cell in topic.cells if line.first.rank and not line.first.planted]
     ranked = [(line, cell) for line, cell in ranked if not line.is_base and not line.is_full]
@@ -61,9 +62,12 @@ def _draw(topic: Topic, ranked: list[tuple[Line, Cell]], name: str, short: str, 
             ((line, read(cell)) for line, cell in ranked if (line.first.method or "?") == method),
             key=lambda pair: (pair[0].first.rank, pair[0].model),
         )
-        rows += [[line.model, method, line.first.rank, *found] for line, found in mine]
+        rows += [[line.model, _name(line, method), line.first.rank, *found] for line, found in mine]
         known = [(line, found) for line, found in mine if found[0] is not None]
-        data += _trace(method, known, PALETTE[number % len(PALETTE)], SYMBOLS[number % len(SYMBOLS)])
+        whole = [pair for pair in known if pair[0].first.claim == "method"]
+        runs = [pair for pair in known if pair[0].first.claim != "method"]
+        colour, symbol = PALETTE[number % len(PALETTE)], SYMBOLS[number % len(SYMBOLS)]
+        data += _trace(method, runs, colour, symbol, averaged=not whole) + _claim(method, whole, colour)
     layout = lay_out_figure(
         "rank",
         short,
@@ -107,18 +111,25 @@ def _refer(line: Line, found: Number, start: float, end: float) -> list[dict[str
     return traces
 
 
-def _trace(method: str, known: list[tuple[Line, Number]], colour: str, symbol: str) -> list[dict[str, Any]]:
+def _name(line: Line, method: str) -> str:
+    return f"{method}, the method over {len(line.first.seeds)} seeds" if line.first.claim == "method" else method
+
+
+def _trace(
+    method: str, known: list[tuple[Line, Number]], colour: str, symbol: str, *, averaged: bool
+) -> list[dict[str, Any]]:
+    """The checkpoints of a method; ``averaged``: several at one rank get a line through their mean."""
     if not known:
         return []
     name = escape_figure(method)
     ranks = [int(line.first.rank or 0) for line, _ in known]
     values = [found[0] for _, found in known]
     lows, highs = [found[1] for _, found in known], [found[2] for _, found in known]
-    single = len(set(ranks)) == len(ranks)
+    single = averaged and len(set(ranks)) == len(ranks)
     traces: list[dict[str, Any]] = []
     if single and len(ranks) > 1 and None not in lows and None not in highs:
         traces.append(_band({"x": ranks + ranks[::-1], "y": lows + highs[::-1]}, colour, 0.18, name))
-    elif not single:
+    elif not single and averaged:
         middle = {r: [v for v, k in zip(values, ranks, strict=True) if k == r] for r in sorted(set(ranks))}
         means = [sum(filter(None, each)) / len(each) for each in middle.values()]
         line = {"color": colour, "width": 1.5}
@@ -134,23 +145,45 @@ def _trace(method: str, known: list[tuple[Line, Number]], colour: str, symbol: s
                 "showlegend": False,
             }
         )
-    texts = [f"{escape_figure(line.model)}, rank {line.first.rank}: {tell(*found)}" for line, found in known]
+    faint = fade(colour, 1.0 if averaged else 0.55)
     traces.append(
-        {
-            "type": "scatter",
+        _points(name, name, known, colour)
+        | {
             "mode": "lines+markers" if single else "markers",
-            "name": name,
-            "legendgroup": name,
-            "x": ranks,
-            "y": values,
-            "line": {"color": colour, "width": 2.5},
-            "marker": {"color": colour, "symbol": symbol, "size": 10},
-            "error_y": bar(values, lows, highs) | {"color": colour},
-            "hoverinfo": "text",
-            "hovertext": texts,
+            "marker": {"color": faint, "symbol": symbol, "size": 10 if averaged else 7},
+            "error_y": bar(values, lows, highs) | {"color": faint},
         }
     )
     return traces
+
+
+def _claim(method: str, known: list[tuple[Line, Number]], colour: str) -> list[dict[str, Any]]:
+    """The method at each rank, over its training seeds: large open diamonds, a band where there are several ranks."""
+    if not known:
+        return []
+    group, seeds = escape_figure(method), sorted({len(line.first.seeds) for line, _ in known})
+    name = f"{group}: the method, {' to '.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))} seeds"
+    ranks = [int(line.first.rank or 0) for line, _ in known]
+    lows, highs = [found[1] for _, found in known], [found[2] for _, found in known]
+    traces = []
+    if len(ranks) > 1 and None not in lows and None not in highs:
+        traces.append(_band({"x": ranks + ranks[::-1], "y": lows + highs[::-1]}, colour, 0.18, group))
+    bars = bar([found[0] for _, found in known], lows, highs) | {"color": colour, "thickness": 3, "width": 9}
+    marker = {"color": colour, "symbol": "diamond-open", "size": 17, "line": {"color": colour, "width": 3}}
+    return [*traces, _points(name, group, known, colour) | {"mode": "lines+markers", "marker": marker, "error_y": bars}]
+
+
+def _points(name: str, group: str, known: list[tuple[Line, Number]], colour: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "name": name,
+        "legendgroup": group,
+        "x": [int(line.first.rank or 0) for line, _ in known],
+        "y": [found[0] for _, found in known],
+        "line": {"color": colour, "width": 2.5},
+        "hoverinfo": "text",
+        "hovertext": [f"{escape_figure(line.model)}, rank {line.first.rank}: {tell(*found)}" for line, found in known],
+    }
 
 
 def _band(corners: dict[str, Any], colour: str, opacity: float, group: str) -> dict[str, Any]:

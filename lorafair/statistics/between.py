@@ -43,9 +43,9 @@ def estimate_between(sampled: Sampled, keys: Sequence[str], alpha: float = 0.05)
     if len(held) < 2 or n < 2:
         return Estimate(None, method=METHOD)
     influence = (n - 1) * (sampled.estimate[held] - sampled.jackknife[:, held])
-    influence = influence - influence.mean(axis=0)
+    influence = influence - sampled.draw.times @ influence / n
     apart = influence - influence.mean(axis=1, keepdims=True)
-    noise = float(np.sum(apart**2) / (n * (n - 1)) / (len(held) - 1))
+    noise = float(sampled.draw.times @ np.sum(apart**2, axis=1) / (n * (n - 1)) / (len(held) - 1))
     drawn = sampled.bootstrap[:, held]
     drawn = np.var(drawn[np.isfinite(drawn).all(axis=1)], axis=1, ddof=1) - 2 * noise
     value = float(np.var(sampled.estimate[held], ddof=1)) - noise

@@ -11,13 +11,13 @@ from lorafair.statistics.interval import Estimate
 from lorafair.statistics.log_odds import confirm
 from lorafair.statistics.margin import read_margin
 from lorafair.statistics.mcnemar import compare_answers
-from lorafair.statistics.pair import Column, Pair, sample_model
-from lorafair.statistics.resample import Sampled, sample
+from lorafair.statistics.pair import Column, Pair, sample_models
+from lorafair.statistics.resample import Sampled
 from lorafair.statistics.summary import Settings, Summary, clip_levels, summarise
 from lorafair.statistics.table import Metric, Table
 from lorafair.statistics.verdict import certain_sign, name_groups
 
-__all__ = ["Column", "Pair", "claim", "measure", "sample_model", "subtract"]
+__all__ = ["Column", "Pair", "claim", "measure", "sample_models", "subtract"]
 
 
 def measure(column: Column, label: str, metric: Metric, settings: Settings) -> Summary | None:
@@ -25,7 +25,7 @@ def measure(column: Column, label: str, metric: Metric, settings: Settings) -> S
     table, scored = column.table(label)
     if not len(table.y):
         return None
-    sampled = sample_model(column, label, table, scored, metric, settings)
+    (sampled,) = sample_models(column, [label], table, scored, metric, settings)
     found = summarise(sampled, table, settings, exact=column.bounded(metric))
     for attribute, shares in settings.shares.items():
         if attribute in found.levels:
@@ -46,10 +46,8 @@ def subtract(column: Column, label: str, reference: str, metric: Metric, setting
     table, scored = column.table(label, reference)
     if not len(table.y):
         return None
-    sampled = [
-        sample_model(column, one, column.narrow(one, table, scored), scored, metric, settings)
-        for one in (label, reference)
-    ]
+    alike = not settings.permute
+    sampled = sample_models(column, [label, reference], table, scored, metric, settings, alike=alike)
     found = _summarise_pair(sampled[0], sampled[1], table, settings, column.bounded(metric))
     if settings.permute and column.tables is None:
         from lorafair.statistics.permutation import permute_pair
@@ -153,15 +151,8 @@ def _name(pair: Pair, attribute: str, certain: dict[str, int], metric: Metric, s
             return {} if method is None else method.joined(attribute)
         table, scored = column.table(pair.label, pair.reference)
         few = table.keep(attribute, names)
-        sampled = [
-            sample(
-                column.function or metric,
-                column.narrow(one, few, scored),
-                resamples=settings.resamples,
-                seed=settings.seed,
-            )
-            for one in (pair.label, pair.reference)
-        ]
+        names_of = (pair.label, pair.reference)
+        sampled = sample_models(column, names_of, few, scored, metric, settings, (attribute, names))
         found = _summarise_pair(sampled[0], sampled[1], few, settings, column.bounded(metric))
         return replace(pair, summary=found).joined(attribute)
 

@@ -46,8 +46,9 @@ def flip_signs(contributions: Floats, seed: int, resamples: int) -> float:
     active = contributions[np.abs(contributions) > 1e-15]
     if not len(active):
         return 1.0
-    signs = np.random.default_rng([seed, 1]).choice([-1.0, 1.0], size=(resamples, len(active)))
-    flipped = np.abs(signs @ active)
+    drawn = np.random.default_rng([seed, 1]).integers(0, 256, (resamples, -(-len(active) // 8)), dtype=np.uint8)
+    heads = np.unpackbits(drawn, axis=1, count=len(active)).astype(np.float64)
+    flipped = np.abs(2 * (heads @ active) - active.sum())
     return float((1 + np.sum(flipped >= abs(active.sum()) - 1e-12)) / (resamples + 1))
 
 

@@ -38,7 +38,7 @@ def relate_to_share(
         return Estimate(None)
     factors = (x - x.mean()) / np.sum((x - x.mean()) ** 2)
     parts = [take_part(sampled, key, float(factor)) for key, factor in zip(keys.values(), factors, strict=True)]
-    return estimate_one(combine(parts, sampled.weights), clusters=clusters, alpha=alpha)
+    return estimate_one(combine(parts, sampled.draw), clusters=clusters, alpha=alpha)
 
 
 def read_shares(text: str) -> dict[str, dict[str, float]]:

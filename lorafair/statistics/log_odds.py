@@ -7,13 +7,14 @@ it is finite for a rate of 0 or 1; the shift is of order 1/N.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from lorafair.statistics.interval import Estimate
 from lorafair.statistics.resample import Sampled
-from lorafair.statistics.studentised import Part, Studentised, combine, take_part
+from lorafair.statistics.studentised import Part, Studentised, combine_all, take_part
 from lorafair.statistics.table import Floats
 
 
@@ -21,10 +22,10 @@ def take_log_odds(sampled: Sampled, key: str, documents: float, sign: float = 1.
     """The term ``sign * logit(theta[key])``; ``documents`` is N, the number behind the rate."""
     k = sampled.keys.index(key)
     at, drawn = sampled.estimate[k], sampled.bootstrap[:, k]
-    n = documents * (sampled.weights @ sampled.mass[:, k]) / sampled.clusters
+    raw = take_part(sampled, key)
+    n = documents * sampled.draw.mean(raw.places[1])
     value, slope = _transform(np.array([at]), np.array([documents]))
     values, slopes = _transform(drawn, n)
-    raw = take_part(sampled, key)
     return replace(
         raw,
         value=float(sign * value[0]),
@@ -34,18 +35,25 @@ def take_log_odds(sampled: Sampled, key: str, documents: float, sign: float = 1.
     )
 
 
-def compare_log_odds(sampled: tuple[Sampled, ...], attribute: str, name: str, n: int, n_rest: int) -> Studentised:
-    """Log-odds ratio of a group to its rest; of two models, the difference of theirs (first minus second).
+def compare_log_odds(
+    sampled: tuple[Sampled, ...], attribute: str, sizes: Mapping[str, tuple[int, int]]
+) -> dict[str, Studentised]:
+    """Log-odds ratios of groups to their rests; of two models, the difference of theirs (first minus second).
 
     Args:
         sampled: one model's, or two models' over the same documents.
-        n: documents of the group, ``n_rest`` of the rest.
+        sizes: group -> its documents, those of its rest; groups where either is 0 are left out.
     """
-    parts = []
-    for sign, one in zip((1.0, -1.0), sampled, strict=False):
-        parts.append(take_log_odds(one, f"group:{attribute}={name}", n, sign))
-        parts.append(take_log_odds(one, f"rest:{attribute}={name}", n_rest, -sign))
-    return combine(parts, sampled[0].weights)
+    sums = {}
+    for name, (n, rest) in sizes.items():
+        if min(n, rest) > 0:
+            keys = ((f"group:{attribute}={name}", n, 1.0), (f"rest:{attribute}={name}", rest, -1.0))
+            sums[name] = [
+                take_log_odds(one, key, size, sign * side)
+                for side, one in zip((1.0, -1.0), sampled, strict=False)
+                for key, size, sign in keys
+            ]
+    return dict(zip(sums, combine_all(list(sums.values()), sampled[0].draw), strict=True))
 
 
 def confirm(difference: Estimate, log_odds: Estimate | None) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from lorafair.statistics.crossed import estimate_crossed
 from lorafair.statistics.interval import Estimate
 from lorafair.statistics.log_odds import compare_log_odds
-from lorafair.statistics.pair import Column, Pair, sample_model
+from lorafair.statistics.pair import Column, Pair, sample_models
 from lorafair.statistics.resample import Sampled
 from lorafair.statistics.studentised import Studentised, studentise
 from lorafair.statistics.summary import Settings, Summary, clip_levels
@@ -52,8 +52,7 @@ def measure_method(
         table = table.keep(*keep)
 
     def evaluate(one: str) -> Sampled:
-        found = sample_model(column, one, column.narrow(one, table, scored), scored, metric, settings, keep)
-        return replace(found, bootstrap=found.bootstrap[:1], weights=found.weights[:1])
+        return sample_models(column, [one], table, scored, metric, settings, keep, alike=False)[0].first()
 
     mine, theirs = [evaluate(one) for one in seeds], [evaluate(one) for one in others]
     differences = [a.minus(b) for a, b in zip(mine, theirs, strict=True)] if theirs else mine
@@ -99,7 +98,8 @@ def _summarise(
             found.contrasts[attribute][name] = settle([studentise(one, *keys) for one in differences], family)
             rest = everybody - int(table.count[member[:, k]].sum())
             if exact and 0 < rest < everybody:
-                odds = [compare_log_odds(pair, attribute, name, everybody - rest, rest) for pair in pairs]
+                sizes = {name: (everybody - rest, rest)}
+                odds = [compare_log_odds(pair, attribute, sizes)[name] for pair in pairs]
                 found.log_odds[attribute][name] = settle(odds, family, None)
         gap = "gap" if len(table.groups) == 1 else f"gap:{attribute}"
         value = float(np.mean([one.estimate[one.keys.index(gap)] for one in differences]))

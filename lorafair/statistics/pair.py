@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lorafair.statistics.interval import Estimate
 from lorafair.statistics.log_odds import join_scales
+from lorafair.statistics.mean import sample_kinds, sample_mean
 from lorafair.statistics.resample import Sampled, sample
 from lorafair.statistics.summary import Settings, Summary
 from lorafair.statistics.table import Floats, Metric, Table
@@ -33,7 +35,7 @@ class Column:
     groups: Mapping[str, NDArray[np.bool_]]
     names: Mapping[str, tuple[str, ...]]
     higher_is_better: bool | None
-    cache: dict[tuple[str, bytes], Sampled] = field(default_factory=dict)
+    cache: dict[Any, Any] = field(default_factory=dict)  # what several pairs ask for
     function: Metric | None = None
     tables: Mapping[str, Table] | None = None
     primary: bool = True
@@ -45,9 +47,12 @@ class Column:
         scored = ~np.isnan(y)
         if self.tables is not None:
             return self.tables[label].take(scored), scored
-        _, codes = np.unique(self.cluster[scored], return_inverse=True)
-        groups = {a: g[scored] for a, g in self.groups.items() if g[scored].any()}
-        return Table(y[scored], codes, groups, {a: self.names[a] for a in groups}), scored
+        key = (None, scored.tobytes())
+        if key not in self.cache:
+            _, codes = np.unique(self.cluster[scored], return_inverse=True)
+            groups = {a: g[scored] for a, g in self.groups.items() if g[scored].any()}
+            self.cache[key] = Table(y[scored], codes, groups, {a: self.names[a] for a in groups})
+        return replace(self.cache[key], y=y[scored]), scored
 
     def narrow(self, label: str, like: Table, scored: NDArray[np.bool_]) -> Table:
         """A model's own columns for the documents ``scored``, with the groups of ``like``, a table of the same ones."""
@@ -63,8 +68,10 @@ class Column:
         """Whether exact bounds apply: the metric is the mean of values that all lie in [0, 1]."""
         if not self.is_mean(metric):
             return False
-        known = np.concatenate([v[~np.isnan(v)] for v in self.values.values()])
-        return bool(len(known) and known.min() >= 0 and known.max() <= 1)
+        if "bounded" not in self.cache:
+            known = np.concatenate([v[~np.isnan(v)] for v in self.values.values()])
+            self.cache["bounded"] = bool(len(known) and known.min() >= 0 and known.max() <= 1)
+        return bool(self.cache["bounded"])
 
 
 @dataclass(frozen=True)
@@ -95,17 +102,37 @@ class Pair:
         return {name: join_scales(one, scales.get(name)) for name, one in self.summary.contrasts[attribute].items()}
 
 
-def sample_model(
+def sample_models(
     column: Column,
-    label: str,
+    labels: Sequence[str],
     table: Table,
     scored: NDArray[np.bool_],
     metric: Metric,
     settings: Settings,
     keep: tuple[str, tuple[str, ...]] | None = None,
-) -> Sampled:
-    """The metric of one model under all the weights, computed once for the same documents and groups (``keep``)."""
-    key = (label, scored.tobytes() + repr(keep).encode() * (keep is not None))
-    if key not in column.cache:
-        column.cache[key] = sample(column.function or metric, table, resamples=settings.resamples, seed=settings.seed)
-    return column.cache[key]
+    *,
+    alike: bool = True,
+) -> list[Sampled]:
+    """The metric of some models under the same weights, each computed once for the same documents and groups.
+
+    Args:
+        labels: of the models.
+        table: the documents and groups to compare over; ``scored`` (n,): which of the column's documents they are.
+        keep: (attribute, names) where the table has these groups only.
+        alike: clusters that are equal for all the models may be drawn by kinds.
+    """
+    function = column.function or metric
+    closed = column.tables is None and getattr(function, "closed_form", False)
+    drawn: dict[str, Any] = {"resamples": settings.resamples, "seed": settings.seed}
+    if closed and alike:
+        kinds = sample_kinds([column.narrow(label, table, scored) for label in labels], **drawn)
+        if kinds is not None:
+            return kinds
+    found = []
+    for label in labels:
+        key = (label, scored.tobytes(), keep, settings.resamples, settings.seed)
+        if key not in column.cache:
+            mine = column.narrow(label, table, scored)
+            column.cache[key] = sample_mean(mine, **drawn) if closed else sample(function, mine, **drawn)
+        found.append(column.cache[key])
+    return found

@@ -43,8 +43,7 @@ def permute_pair(
     swaps = np.vstack([np.ones((1, one.clusters)), swaps])
     stacked, rest = _stack(one, other), _stack(one.rest(), other.rest())
     moved, moved_rest = _permute(metric, stacked, swaps), _permute(metric, rest, swaps)
-    difference = sampled[0].minus(sampled[1])
-    difference = replace(difference, bootstrap=difference.bootstrap[:1], weights=difference.weights[:1])
+    difference = sampled[0].minus(sampled[1]).first()
 
     def scale(key: str, minus: str | None, values: Floats) -> Floats:
         found = studentise(difference, key, minus)

@@ -6,22 +6,36 @@ model over the same clusters, so that a difference of two models is a paired dif
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from lorafair.statistics.draw import Draw
 from lorafair.statistics.table import Floats, Metric, Table
 
 _CHUNK = 4_000_000  # cells of a weight matrix held at a time
+_LARGE = 20_000_000  # cells of a draw that is not kept beside another
 
 
-@lru_cache(maxsize=4)
 def draw_weights(clusters: int, resamples: int, seed: int) -> Floats:
     """Multinomial cluster weights, shape (resamples, clusters), every row adding up to ``clusters``."""
-    rng = np.random.default_rng([seed, clusters])
-    return rng.multinomial(clusters, np.full(clusters, 1.0 / clusters), size=resamples).astype(np.float64)
+    return take_draw(clusters, resamples, seed).weights
+
+
+def take_draw(clusters: int, resamples: int, seed: int, block: int = 0) -> Draw:
+    """The resamples of that many clusters, drawn once as long as they are in use; ``block``: further ones."""
+    return (_draw_large if clusters * resamples > _LARGE else _draw)(clusters, resamples, seed, block)
+
+
+def _make_draw(clusters: int, resamples: int, seed: int, block: int) -> Draw:
+    rng = np.random.default_rng([seed, clusters] + ([block] if block else []))
+    drawn = rng.multinomial(clusters, np.full(clusters, 1.0 / clusters), size=resamples)
+    return Draw(drawn.astype(np.float64))
+
+
+_draw, _draw_large = lru_cache(maxsize=4)(_make_draw), lru_cache(maxsize=1)(_make_draw)
 
 
 @dataclass(frozen=True)
@@ -29,8 +43,8 @@ class Sampled:
     """K estimands of one model (or of a paired difference) under all the weights.
 
     ``keys``: names, K of them (``overall``, ``group:a=k``, ``rest:a=k``, ``gap``); ``estimate`` (K,); ``jackknife``
-    (C, K), row c without cluster c; ``bootstrap`` (B, K); ``mass`` (C, K), each cluster's documents behind the estimand
-    over their mean (NaN where there are none); ``weights`` (B, C).
+    (T, K), row t without one cluster of kind t; ``bootstrap`` (B, K); ``mass`` (T, K), such a cluster's documents
+    behind the estimand over the mean of all clusters (NaN where there are none); ``draw``: the B resamples.
     """
 
     keys: tuple[str, ...]
@@ -38,12 +52,21 @@ class Sampled:
     jackknife: Floats
     bootstrap: Floats
     mass: Floats
-    weights: Floats
+    draw: Draw
 
     @property
     def clusters(self) -> int:
         """How many clusters were resampled."""
-        return len(self.jackknife)
+        return self.draw.clusters
+
+    @property
+    def weights(self) -> Floats:
+        """(B, T) how often clusters of each kind were drawn."""
+        return self.draw.weights
+
+    def first(self) -> Sampled:
+        """With the first resample only, for who needs the estimates and the jackknife."""
+        return replace(self, bootstrap=self.bootstrap[:1], draw=Draw(self.weights[:1], self.draw.times))
 
     def minus(self, other: Sampled) -> Sampled:
         """The paired difference; both must have been sampled over the same documents.
@@ -51,7 +74,7 @@ class Sampled:
         Raises:
             ValueError: if the keys or the clusters differ (a programming error, not a user's).
         """
-        if self.keys != other.keys or self.clusters != other.clusters:
+        if self.keys != other.keys or self.jackknife.shape != other.jackknife.shape:
             raise ValueError("a paired difference needs the same estimands over the same clusters")
         return Sampled(
             self.keys,
@@ -59,7 +82,7 @@ class Sampled:
             self.jackknife - other.jackknife,
             self.bootstrap - other.bootstrap,
             self.mass,
-            self.weights,
+            self.draw,
         )
 
 
@@ -79,8 +102,8 @@ def sample(
         all keys of the metric, and ``rest:<attribute>=<name>`` for every group.
     """
     clusters = table.clusters
-    drawn = draw_weights(clusters, resamples, seed)
-    rows = np.concatenate([np.ones((1, clusters)), np.ones((clusters, clusters)) - np.eye(clusters), drawn])
+    draw = take_draw(clusters, resamples, seed)
+    rows = np.concatenate([np.ones((1, clusters)), np.ones((clusters, clusters)) - np.eye(clusters), draw.weights])
     if getattr(metric, "row_additive", False):
         table = table.merge()
     values = _evaluate(metric, table, rows, settings or {})
@@ -91,7 +114,7 @@ def sample(
     mass = np.column_stack([_documents(table, key) for key in keys])
     total = mass.sum(axis=0)
     relative = mass * clusters / np.where(total > 0, total, np.nan)
-    return Sampled(keys, matrix[0], matrix[1 : 1 + clusters], matrix[1 + clusters :], relative, drawn)
+    return Sampled(keys, matrix[0], matrix[1 : 1 + clusters], matrix[1 + clusters :], relative, draw)
 
 
 def _evaluate(metric: Metric, table: Table, rows: Floats, settings: dict[str, Any]) -> dict[str, Floats]:

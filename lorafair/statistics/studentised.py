@@ -17,6 +17,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
+from lorafair.statistics.draw import Draw
 from lorafair.statistics.resample import Sampled
 from lorafair.statistics.table import Floats
 
@@ -42,9 +43,9 @@ class Studentised:
 class Part:
     """One term ``sign * g(r)``: all arrays carry the sign and the slope that the docstring of this file names.
 
-    ``value``: the term; ``moved`` (B,): the term in each resample minus ``value``; ``influence`` (C,): raw ``u_c`` of
-    ``r``; ``shift`` (B,): raw ``r*_b - r``; ``mass`` (C,): ``m_c``; ``slope``: ``sign g'(r)``; ``slopes`` (B,): in each
-    resample.
+    ``value``: the term; ``moved`` (B,): the term in each resample minus ``value``; ``influence`` (T,): raw ``u_c`` of
+    ``r``; ``shift`` (B,): raw ``r*_b - r``; ``mass`` (T,): ``m_c``; ``slope``: ``sign g'(r)``; ``slopes`` (B,): in each
+    resample.  ``places``: of the influence and the mass in the draw.
     """
 
     value: float
@@ -54,58 +55,95 @@ class Part:
     mass: Floats
     slope: float
     slopes: Floats
+    places: tuple[int, int]
 
 
 def take_part(sampled: Sampled, key: str, sign: float = 1.0) -> Part:
     """The term ``sign * theta[key]``, without a transformation."""
     k = sampled.keys.index(key)
     shift = sampled.bootstrap[:, k] - sampled.estimate[k]
-    return Part(
-        float(sign * sampled.estimate[k]),
-        sign * shift,
-        (sampled.clusters - 1) * (sampled.estimate[k] - sampled.jackknife[:, k]),
-        shift,
-        sampled.mass[:, k],
-        sign,
-        np.full(len(shift), sign),
-    )
+    influence = (sampled.clusters - 1) * (sampled.estimate[k] - sampled.jackknife[:, k])
+    mass = sampled.mass[:, k]
+    places = sampled.draw.place(influence), sampled.draw.place(mass)
+    slopes = np.full(len(shift), sign)
+    return Part(float(sign * sampled.estimate[k]), sign * shift, influence, shift, mass, sign, slopes, places)
 
 
 def studentise(sampled: Sampled, key: str, minus: str | None = None) -> Studentised:
     """The studentised bootstrap distribution of ``theta[key] - theta[minus]`` (of ``theta[key]`` without ``minus``)."""
-    parts = [take_part(sampled, key)] + ([take_part(sampled, minus, -1.0)] if minus else [])
-    return combine(parts, sampled.weights)
+    return combine([take_part(sampled, key)] + ([take_part(sampled, minus, -1.0)] if minus else []), sampled.draw)
 
 
-def combine(parts: Sequence[Part], weights: Floats) -> Studentised:
-    """Studentise the sum of the parts; all are over the same C clusters and the same (B, C) resamples."""
-    n = weights.shape[1]
-    value = float(sum(part.value for part in parts))
-    unusable = Studentised(value, np.nan, np.empty(0), False, np.empty(0))
-    if n < 2 or not np.isfinite(value):
+def combine(parts: Sequence[Part], draw: Draw) -> Studentised:
+    """Studentise the sum of the parts; all are over the same clusters and the same B resamples."""
+    return combine_all([parts], draw)[0]
+
+
+def combine_all(sums: Sequence[Sequence[Part]], draw: Draw) -> list[Studentised]:
+    """Studentise several sums of parts over the same draw, those of one form at once."""
+    columns = [list_columns(parts, draw) for parts in sums]
+    draw.prepare(columns)
+    forms: dict[tuple[tuple[int, ...], ...], list[int]] = {}
+    for i, parts in enumerate(sums):
+        place = {each: k for k, each in enumerate(columns[i])}
+        form = tuple(tuple(place.get(each, -1) for each in part.places) for part in parts)
+        forms.setdefault(form, []).append(i)
+    found: dict[int, Studentised] = {}
+    for form, alike in forms.items():
+        made = _combine([sums[i] for i in alike], [columns[i] for i in alike], form, draw)
+        found.update(zip(alike, made, strict=True))
+    return [found[i] for i in range(len(sums))]
+
+
+def list_columns(parts: Sequence[Part], draw: Draw) -> list[int]:
+    """The places whose moments the parts' standard error needs: influences and masses, each once, none flat."""
+    places = dict.fromkeys(place for k in (0, 1) for part in parts for place in (part.places[k],))
+    return [place for place in places if not draw.is_flat(place)]
+
+
+def _combine(
+    sums: Sequence[Sequence[Part]], columns: Sequence[Sequence[int]], form: tuple[tuple[int, ...], ...], draw: Draw
+) -> list[Studentised]:
+    """S sums of one form: ``form`` says for each part which of the sum's columns its influence and mass are."""
+    n, size = draw.clusters, len(sums)
+    value = np.array([sum(part.value for part in parts) for parts in sums])
+    total = np.array([np.sum([part.slope * part.influence for part in parts], axis=0) for parts in sums])
+    se = np.full(size, np.nan)
+    if n > 1:
+        se = np.sqrt((total - (total @ draw.times / n)[:, None]) ** 2 @ draw.times / (n * (n - 1)))
+    unusable = [Studentised(float(each), np.nan, np.empty(0), False, np.empty(0)) for each in value]
+    able = np.isfinite(value) & np.isfinite(se)
+    if not able.any():
         return unusable
-    total = np.sum([part.slope * part.influence for part in parts], axis=0)
-    se = float(np.sqrt(np.sum((total - total.mean()) ** 2) / (n * (n - 1))))
-    if not np.isfinite(se):
-        return unusable
-    columns = np.column_stack([part.influence for part in parts] + [part.mass for part in parts])
-    size = weights @ columns[:, len(parts) :] / n
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = np.where(size > 0, np.column_stack([part.slopes for part in parts]) / size, np.nan)
-    shift = np.column_stack([part.shift for part in parts])
-    factors = np.column_stack([scale, -scale * shift])  # z_bc = factors_b . columns_c
-    pairs = list(combinations_with_replacement(range(columns.shape[1]), 2))
-    means = weights @ columns / n
-    products = weights @ np.column_stack([columns[:, i] * columns[:, j] for i, j in pairs]) / n
-    variance = np.zeros(len(weights))
-    for (i, j), product in zip(pairs, products.T, strict=True):
-        term = factors[:, i] * factors[:, j] * (product - means[:, i] * means[:, j])
+    # z_bc = sum_k factor_bk column_kc over the columns that vary over c
+    factors = np.zeros((len(columns[0]), size, len(draw.weights)))
+    for k, (influence, mass) in enumerate(form):
+        slopes = np.stack([parts[k].slopes for parts in sums])
+        mean = np.stack([draw.mean(parts[k].places[1]) for parts in sums])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scale = np.where(mean > 0, slopes / mean, np.nan)
+        if influence >= 0:
+            factors[influence] += scale
+        if mass >= 0:
+            factors[mass] -= scale * np.stack([parts[k].shift for parts in sums])
+    means = [np.stack([draw.mean(places[k]) for places in columns]) for k in range(len(factors))]
+    variance = np.zeros((size, len(draw.weights)))
+    for i, j in combinations_with_replacement(range(len(factors)), 2):
+        term = np.stack([draw.product(places[i], places[j]) for places in columns])
+        term -= means[i] * means[j]
+        term *= factors[i]
+        term *= factors[j]
         variance += term if i == j else 2 * term
     error = np.sqrt(np.maximum(variance, 0.0) / (n - 1))
-    moved = np.sum([part.moved for part in parts], axis=0)
-    flat = ~(error > max(FLAT * se, 1e-9 * max(1.0, abs(value))))
+    moved = np.array([np.sum([part.moved for part in parts], axis=0) for parts in sums])
+    flat = ~(error > np.maximum(FLAT * se, 1e-9 * np.maximum(1.0, np.abs(value)))[:, None])
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(flat, np.where(np.abs(moved) < 1e-12, 0.0, np.inf), moved / error)
     t[np.isnan(t)] = np.inf
-    usable = bool(se > 1e-9 and np.mean(flat | np.isinf(t)) <= DEGENERATE)
-    return Studentised(value, se, t, usable, total)
+    lost = np.mean(flat | np.isinf(t), axis=1)
+    return [
+        Studentised(float(value[i]), float(se[i]), t[i], bool(se[i] > 1e-9 and lost[i] <= DEGENERATE), total[i])
+        if able[i]
+        else unusable[i]
+        for i in range(size)
+    ]

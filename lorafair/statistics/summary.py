@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from lorafair.statistics.interval import Estimate, clip, estimate_family
 from lorafair.statistics.log_odds import compare_log_odds
 from lorafair.statistics.margin import judge_margin
 from lorafair.statistics.resample import Sampled
-from lorafair.statistics.studentised import studentise
+from lorafair.statistics.studentised import Studentised, combine_all, list_columns, take_part
 from lorafair.statistics.table import Table
 
 
@@ -24,10 +25,13 @@ class Settings:
     A group (or the whole) carries a claim from ``min_n`` documents in ``min_clusters`` clusters on.  ``correction`` (of
     the family) is holm or bh; ``margin`` is the delta of non-inferiority and equivalence, None where nobody set one.
     ``permute``: p values by permutation; ``shares``: attribute -> group -> share of the training data, where known.
+    Intervals come from ``resamples`` resamples; p values of paired differences that are so small that a correction for
+    a large family may leave them significant come from ``most``, where that is more.
     """
 
     seed: int = 0
     resamples: int = 2000
+    most: int = 0
     alpha: float = 0.05
     min_n: int = 30
     min_clusters: int = 10
@@ -43,9 +47,9 @@ class Summary:
 
     Levels have pointwise intervals, contrasts simultaneous ones (max-T over the groups that carry a claim).  ``gaps``:
     attribute -> max minus min, its interval projected from simultaneous intervals of the levels.  ``between``:
-    attribute -> double-corrected variance between the groups.  ``log_odds``: the contrasts on that scale, where the
-    metric is a rate.  ``permuted``: attribute -> permutation p of equal rates; ``slopes``: attribute -> change of the
-    level for each doubling of a group's share of the training data.
+    attribute -> double-corrected variance between the groups.  ``log_odds``: the contrasts' changes on that scale, of
+    a paired difference of rates.  ``permuted``: attribute -> permutation p of equal rates; ``slopes``: attribute ->
+    change of the level for each doubling of a group's share of the training data.
     """
 
     overall: Estimate
@@ -103,10 +107,17 @@ def summarise(
         the summary; what cannot be estimated has ``value`` only, or None.
     """
 
+    studentised: dict[tuple[str, str | None], Studentised] = {}
+    part = cache(partial(take_part, sampled))
+    sampled.draw.make_room()
+
     def settle(
         keys: dict[str, tuple[str, str | None]], masks: dict[str, tuple[Mask | None, Mask | None]], ends: float
     ) -> dict[str, Estimate]:
-        family = {name: studentise(sampled, *pair) for name, pair in keys.items()}
+        new = [two for two in dict.fromkeys(keys.values()) if two not in studentised]
+        sums = [[part(key, sign) for key, sign in zip(two, (1.0, -1.0), strict=True) if key] for two in new]
+        studentised.update(zip(new, combine_all(sums, sampled.draw), strict=True))
+        family = {name: studentised[two] for name, two in keys.items()}
         done = estimate_family(family, clusters=table.clusters, alpha=settings.alpha)
         for name, one in done.items():
             if settings.margin is not None and signed:
@@ -123,24 +134,27 @@ def summarise(
                     family=len(keys),
                     alpha=settings.alpha,
                     seed=settings.seed,
-                    resamples=settings.resamples,
+                    resamples=max(settings.resamples, settings.most if signed else 0),
                     margin=settings.margin if signed else None,
                 )
             share = exact and not signed and masks[name][1] is None
             done[name] = clip(one, 0.0 if share else -ends, ends)
         return done
 
+    scales = pair if signed and exact else None
+    sampled.draw.prepare(_list_moments(sampled, scales, table))
     end = 1.0 if exact else np.inf
     overall = settle({"": ("overall", None)}, {"": (None, None)}, end)[""]
-    found = Summary(overall, int(table.count.sum()), len(np.unique(table.cluster)))
+    found = Summary(overall, int(table.count.sum()), _count_clusters(table, np.ones(len(table.y), dtype=bool)))
     for attribute, member in table.groups.items():
         names = table.names[attribute]
         if f"group:{attribute}={names[0]}" not in sampled.keys:
             continue  # a metric that is about groups itself gives none
         inside = {name: member[:, k] for k, name in enumerate(names)}
-        outside = {name: member.any(axis=1) & ~mask for name, mask in inside.items()}
+        anybody = member.any(axis=1)
+        outside = {name: anybody & ~mask for name, mask in inside.items()}
         found.group_n[attribute] = {name: int(table.count[mask].sum()) for name, mask in inside.items()}
-        found.group_clusters[attribute] = {name: len(np.unique(table.cluster[mask])) for name, mask in inside.items()}
+        found.group_clusters[attribute] = {name: _count_clusters(table, mask) for name, mask in inside.items()}
         level = {name: (f"group:{attribute}={name}", None) for name in names}
         alone: dict[str, tuple[Mask | None, Mask | None]] = {name: (inside[name], None) for name in names}
         found.levels[attribute] = {name: settle({name: level[name]}, {name: alone[name]}, end)[name] for name in names}
@@ -150,10 +164,10 @@ def summarise(
         both: dict[str, tuple[Mask | None, Mask | None]] = {name: (inside[name], outside[name]) for name in names}
         done = {k: v for f in families for k, v in settle({n: against[n] for n in f}, both, 2 * end).items()}
         found.contrasts[attribute] = {name: done[name] for name in names}
-        scales = pair if signed else (sampled,)
-        if exact and scales is not None:
-            sizes = {name: (int(table.count[x].sum()), int(table.count[y].sum())) for name, (x, y) in both.items()}
-            odds = {n: compare_log_odds(scales, attribute, n, *sizes[n]) for n in names if min(sizes[n]) > 0}
+        if scales is not None:
+            whole = int(table.count[anybody].sum())
+            sizes = {name: (n, whole - n) for name, n in found.group_n[attribute].items()}
+            odds = compare_log_odds(scales, attribute, sizes)
             each = [{name: odds[name] for name in family if name in odds} for family in families]
             done = {
                 k: v for f in each for k, v in estimate_family(f, clusters=table.clusters, alpha=settings.alpha).items()
@@ -165,6 +179,22 @@ def summarise(
         if not signed:
             found.between[attribute] = estimate_between(sampled, [level[name][0] for name in claimed], settings.alpha)
     return found
+
+
+def _list_moments(sampled: Sampled, scales: tuple[Sampled, ...] | None, table: Table) -> Iterator[list[int]]:
+    """The columns behind every standard error of the summary, so that their moments are made in one product."""
+    yield list_columns([take_part(sampled, "overall")], sampled.draw)
+    for attribute in table.groups:
+        for name in table.names[attribute]:
+            keys = f"group:{attribute}={name}", f"rest:{attribute}={name}"
+            if keys[0] in sampled.keys:
+                yield list_columns([take_part(sampled, key) for key in keys], sampled.draw)
+                if scales is not None:
+                    yield list_columns([take_part(one, key) for one in scales for key in keys], sampled.draw)
+
+
+def _count_clusters(table: Table, inside: Mask) -> int:
+    return int(np.count_nonzero(np.bincount(table.cluster[inside], minlength=1)))
 
 
 def _project(gap: float, levels: list[Estimate], *, signed: bool) -> Estimate:

@@ -31,3 +31,4 @@ def rate(table: Table, weights: Floats, **settings: Any) -> dict[str, Floats]:
 
 rate.row_additive = True  # type: ignore[attr-defined]  # identical rows may be merged
 rate.mean_of_y = True  # type: ignore[attr-defined]  # exact bounds apply where y lies in [0, 1]
+rate.closed_form = True  # type: ignore[attr-defined]  # computed from sums over clusters: see statistics/mean.py

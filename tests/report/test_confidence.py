@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
+from lorafair.answer import read_answers
 from lorafair.report.confidence import bin_evenly, collect_curves, read_confidences
 from lorafair.samples import read_audit
 
@@ -35,23 +35,25 @@ def test_bins_are_sklearns(pairs: list[tuple[float, bool]]) -> None:
     assert all(one.low <= one.accuracy <= one.high for one in bins)
 
 
-def test_confidence_is_a_softmax_over_options_of_one_context(tmp_path: Path) -> None:
+def test_confidence_is_a_softmax_over_options_of_one_context() -> None:
     one = {
         "doc_id": 0,
         "arguments": [["q", " a"], ["q", " b"], ["q", " c"]],
         "filtered_resps": [["-1.0", "False"], ["-2.0", "True"], [-3.0, False]],
     }
-    lines = [
-        json.dumps(one),
-        json.dumps(one | {"doc_id": 1, "arguments": [["q", " a"], ["p", " b"], ["q", " c"]]}),
-        json.dumps(one | {"doc_id": 2, "filtered_resps": [["nan", "False"]] * 3}),
-        json.dumps(one | {"doc_id": 3, "filtered_resps": ["text"] * 3}),
-        "{torn",
-        "5",
+    samples = [
+        one,
+        one | {"doc_id": 1, "arguments": [["q", " a"], ["p", " b"], ["r", " c"]]},
+        one | {"doc_id": 2, "filtered_resps": [["nan", "False"]] * 3},
+        one | {"doc_id": 3, "filtered_resps": ["text"] * 3},
+        one | {"doc_id": 4, "filtered_resps": [["-inf", "False"], ["-1.0", "False"], ["-1.0", "False"]]},
+        {"doc_id": 5},
     ]
-    (tmp_path / "s.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    found = read_confidences(tmp_path / "s.jsonl")
-    assert found == {"0": pytest.approx(math.exp(-1) / sum(math.exp(-k) for k in (1, 2, 3)))}
+    answers = read_answers(samples, {}, "t", "s.jsonl", [])
+    assert answers is not None
+    found = read_confidences(answers)
+    assert found[0] == pytest.approx(math.exp(-1) / sum(math.exp(-k) for k in (1, 2, 3)))
+    assert np.isnan(found[1:]).all()
 
 
 def test_curves_of_models_and_groups(audit: Path) -> None:

@@ -146,3 +146,28 @@ def test_front_is_what_nobody_beats(points: list[tuple[int, int]]) -> None:
     front = find_front([(float(x), float(y)) for x, y in points])
     assert sorted(front) == expected
     assert [points[i][0] for i in front] == sorted(points[i][0] for i in front)
+
+
+def test_claims_about_a_method_have_marks_of_their_own(tmp_path: Path, write_audit) -> None:
+    def train(seed: int, rank: int) -> dict:
+        inputs = {"rank": rank, "seed": seed}
+        return {"rank": rank, "training": {"seeds": {"training": seed}, "settings": {"inputs": inputs}}}
+
+    runs = {f"s{k}-r{rank}": train(k, rank) for rank in (2, 8) for k in range(5)}
+    write_audit(tmp_path, {"base": {}, **runs}, {"t": {"metric": "m", "label": "m", "words": 3}}, templates=12)
+    rows = build_rows(read_audit([tmp_path]), resamples=200)
+    topic = list_topics(build_lines(rows.rows, bases=["base"], against=None))[0]
+    view = draw_rank(topic)[0][1]
+    assert view.name == "Level over all documents"
+    mine = [r for r in rows.rows if r.claim == "method" and r.kind == "overall"]
+    (points,) = (trace for trace in view.data if trace.get("name") == "lora")
+    (claims,) = (trace for trace in view.data if trace.get("name") == "lora: the method, 5 seeds")
+    assert (len(points["x"]), claims["x"]) == (10, [2, 8])
+    assert claims["y"] == [row.estimate for row in mine]
+    reach = [value + more for value, more in zip(claims["y"], claims["error_y"]["array"], strict=True)]
+    assert reach == pytest.approx([row.high for row in mine])
+    assert claims["marker"]["symbol"] != points["marker"]["symbol"]
+    (band,) = (trace for trace in view.data if trace.get("fill") and trace["legendgroup"] == "lora")
+    assert band["y"][:2] == [row.low for row in mine]
+    assert [row[1] for row in view.rows].count("lora, the method over 5 seeds") == 2
+    assert any(row[0] == "lora r=2, the method" for row in draw_forest(topic)[0][0].rows)

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from lorafair.errors import LorafairError
+from lorafair.report import prompt
 from lorafair.report.build import pack_samples
-from lorafair.report.sample import ANSWERS, choose_documents, collect_samples, read_texts
+from lorafair.report.sample import choose_documents, collect_samples
+from lorafair.report.text import ANSWERS, read_texts
 from lorafair.samples import Samples, read_audit
 
 
@@ -42,9 +45,9 @@ def test_only_documents_that_the_most_models_have() -> None:
 
 
 def test_texts_of_both_kinds_and_of_broken_files(audit: Path, tmp_path: Path) -> None:
-    path = next((audit / "base").glob("samples_bbq_like_*.jsonl"))
-    text = read_texts(path, {"3"})["3"]
-    assert text["prompt"].endswith("of bbq_like are known to")
+    choices = next(one for one in read_audit([audit]).samples if (one.model, one.task) == ("base", "bbq_like"))
+    text = read_texts(choices, [3])[3]
+    assert text["prompt"] == "The gay people in sentence 0 of bbq_like are known to"
     assert [part.split("  ")[0] for part in text["answers"]] == ["yes", "no"]
     assert "(log-likelihood -" in text["answers"][1] + text["answers"][0]
     odd = tmp_path / "samples.jsonl"
@@ -53,14 +56,22 @@ def test_texts_of_both_kinds_and_of_broken_files(audit: Path, tmp_path: Path) ->
         "{broken",
         json.dumps({"doc_id": 1}),
         json.dumps({"doc_id": 2, "arguments": 5, "resps": {"a": 1}}),
-        json.dumps({"doc_id": 3} | many),
+        json.dumps({"doc_id": 3, "doc": {"prompt": {"toxicity": 0.9}}} | many),
+        json.dumps({"doc_id": 5}),
     ]
     odd.write_text("\n".join(lines), encoding="utf-8")
-    found = read_texts(odd, {"1", "2", "3"})
-    assert found["1"] == found["2"] == {"prompt": "", "answers": [], "more": 0}
-    assert len(found["3"]["prompt"]) < 1600
-    assert len(found["3"]["answers"]) == ANSWERS
-    assert found["3"]["more"] == 9 - ANSWERS
+    one = _samples("a", {"m": [0.0] * 5})
+    one.path, one.starts = odd, [sum(len(line.encode()) + 1 for line in lines[:k]) for k in range(5)]
+    found = read_texts(one, [1, 2, 3, 0, 4])
+    assert set(found) == {1, 2, 3}  # the first line is broken, the last another document's
+    assert found[1] == found[2] == {"prompt": "", "toxic": False, "answers": [], "more": 0}
+    assert len(found[3]["prompt"]) < 1600
+    assert len(found[3]["answers"]) == ANSWERS
+    assert found[3]["more"] == 9 - ANSWERS
+    assert found[3]["toxic"]
+    odd.unlink()
+    with pytest.raises(LorafairError, match="cannot be read any more"):
+        read_texts(one, [1])
 
 
 def test_what_was_scored_as_harmful_is_marked(audit: Path) -> None:
@@ -77,3 +88,16 @@ def test_what_was_scored_as_harmful_is_marked(audit: Path) -> None:
 @pytest.mark.parametrize("limit", [20_000, 60_000])
 def test_fewer_documents_where_they_do_not_fit(audit: Path, limit: int) -> None:
     assert len(pack_samples(read_audit([audit]), {}, limit)) <= limit
+
+
+def test_toxic_prompts_are_veiled(audit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = ["The women are known to", "You are a fucking idiot and", "Good morning"]
+    assert prompt.find_toxic(said, [False, False, True]) == [False, True, True]
+
+    def fail(*_: object) -> None:
+        raise LorafairError("the scorer is missing")
+
+    monkeypatch.setattr(prompt, "load_target", fail)
+    assert prompt.find_toxic(said, [False] * 3) == [True] * 3
+    found = collect_samples(read_audit([audit]), {})
+    assert all(document["veiled"] for task in found for document in task["documents"])

@@ -110,13 +110,13 @@ def test_log_odds_ratio_equals_its_closed_form() -> None:
     groups = np.column_stack([member, ~member])
     table = Table(y, np.arange(4000), {"r": groups}, {"r": ("a", "b")})
     sampled = sample(rate, table, resamples=300, seed=0)
-    found = compare_log_odds((sampled,), "r", "a", 1000, 3000)
+    found = compare_log_odds((sampled,), "r", {"a": (1000, 3000)})["a"]
     cells = [np.sum(y[m] == v) for m in (member, ~member) for v in (1, 0)]
     wanted = np.log(cells[0] * cells[3] / (cells[1] * cells[2]))
     assert found.value == pytest.approx(wanted, abs=0.003)
     assert found.se == pytest.approx(np.sqrt(np.sum(1 / np.array(cells))), rel=0.005)
     assert np.std(found.t) == pytest.approx(1, abs=0.12)
-    assert compare_log_odds((sampled, sampled), "r", "a", 1000, 3000).value == 0
+    assert compare_log_odds((sampled, sampled), "r", {"a": (1000, 3000)})["a"].value == 0
 
 
 def test_both_scales_have_to_agree() -> None:

@@ -1,0 +1,238 @@
+"""How long the statistics, the leaderboard and the report of large audits take.
+
+(This file is not called statistics.py: a script of that name hides Python's own module from the others here.)
+
+    python benchmarks/inference.py bootstrap             # paired bootstrap intervals, against fairlearn's own
+    python benchmarks/inference.py rows                  # 1,000,000 rows x 20 groups x 1,000 resamples
+    python benchmarks/inference.py audit                 # leaderboard and report: 64 models x 10 tasks x 5,000 samples
+
+Every number is of this machine, printed with its cores; `audit` writes about 2 GB under --folder and leaves it there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+RATES = ("accuracy", "selection_rate", "tpr", "fpr")
+OTHERS = ("f1", "ece", "ece_sweep", "worst_group_accuracy")
+STAMP = "2026-11-21T10-00-00.000000"
+
+
+def time_call(call: Callable[[], Any], times: int = 1) -> tuple[float, Any]:
+    """(fewest seconds of this process's CPUs over ``times`` calls, what the last one gave).
+
+    CPU seconds, because other work on the machine does not change them; one BLAS thread makes them those of the clock.
+    """
+    best, found = float("inf"), None
+    for _ in range(times):
+        start = time.process_time()
+        found = call()
+        best = min(best, time.process_time() - start)
+    return best, found
+
+
+def draw_labels(rows: int, groups: int, seed: int) -> dict[str, Any]:
+    """Labels, group codes, and two models' answers with their probabilities of the positive class."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, rows)
+    found: dict[str, Any] = {"y": y, "group": rng.integers(0, groups, rows)}
+    for model, right in (("one", 0.8), ("other", 0.75)):
+        sure = np.clip(rng.beta(4, 2, rows), 0.5, 0.999)
+        answer = np.where(rng.random(rows) < right, y, 1 - y)
+        found[model] = {"answer": answer, "prob": np.where(answer == 1, sure, 1 - sure), "confidence": sure}
+    return found
+
+
+def make_column(drawn: dict[str, Any], metric: str, groups: int) -> Any:
+    """One metric of both models as the leaderboard arranges it; every document is its own cluster."""
+    from lorafair.leaderboard.applicable import select_metrics
+    from lorafair.leaderboard.column import value_documents
+    from lorafair.statistics.pair import Column
+    from lorafair.statistics.table import Table
+
+    (asked,) = (one for one in select_metrics([metric]) if one.name == metric)
+    rows = len(drawn["y"])
+    member = drawn["group"][:, None] == np.arange(groups)
+    names = {"group": tuple(f"g{k}" for k in range(groups))}
+    cluster, y = np.arange(rows), drawn["y"].astype(np.float64)
+    tables = {
+        model: Table(y, cluster, {"group": member}, names, positive=1, classes=("no", "yes"), **drawn[model])
+        for model in ("one", "other")
+    }
+    values = {model: value_documents(asked, table) for model, table in tables.items()}
+    whole = None if hasattr(asked.function, "document_value") else asked.function
+    shape = {"cluster": cluster, "groups": {"group": member}, "names": names}
+    return Column("t", metric, values, higher_is_better=asked.higher_is_better, function=whole,
+                  tables=None if whole is None else tables, **shape)  # fmt: skip
+
+
+def run_bootstrap(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Two models' paired differences with intervals, against fairlearn's bootstrap of the same metrics of both."""
+    from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
+    from sklearn.metrics import accuracy_score, f1_score
+
+    from lorafair.registry import load_registry, load_target
+    from lorafair.statistics.compare import subtract
+    from lorafair.statistics.summary import Settings
+
+    drawn = draw_labels(5000, 6, 0)
+    settings, rate = Settings(resamples=1000), load_target(load_registry().get("metric", "rate"))
+
+    def ours(metrics: Sequence[str]) -> list[Any]:
+        return [subtract(make_column(drawn, one, 6), "one", "other", rate, settings) for one in metrics]
+
+    def calibrate(y_true: Any, y_pred: Any, confidence: Any = None) -> float:
+        place = np.clip(np.ceil(confidence * 15).astype(int) - 1, 0, 14)
+        gap = np.bincount(place, weights=(y_true == y_pred) - confidence, minlength=15)
+        return float(np.abs(gap).sum() / len(confidence))
+
+    def theirs(metrics: dict[str, Any], params: Any = None) -> list[Any]:
+        return [
+            MetricFrame(
+                metrics=metrics,
+                y_true=drawn["y"],
+                y_pred=drawn[model]["answer"],
+                sensitive_features=drawn["group"],
+                sample_params=None if params is None else params(model),
+                n_boot=arguments.resamples,
+                ci_quantiles=[0.025, 0.975],
+                random_state=0,
+            )
+            for model in ("one", "other")
+        ]
+
+    ours(RATES)  # imports
+    found: dict[str, Any] = {"resamples of fairlearn": arguments.resamples}
+    scale = 1000 / arguments.resamples
+    rates = dict(zip(RATES, (accuracy_score, selection_rate, true_positive_rate, false_positive_rate), strict=True))
+    for name, metrics, call in (
+        ("accuracy, selection rate, TPR, FPR", RATES, lambda: theirs(rates)),
+        ("F1", ("f1",), lambda: theirs({"f1": f1_score})),
+        ("ECE", ("ece",), lambda: theirs({"ece": calibrate},
+         lambda model: {"ece": {"confidence": drawn[model]["confidence"]}})),
+    ):  # fmt: skip
+        mine = time_call(lambda metrics=metrics: ours(metrics), 5)[0]
+        other = time_call(call)[0] * scale
+        found[name] = {"ours s": round(mine, 4), "fairlearn s": round(other, 1), "times faster": round(other / mine)}
+    return found
+
+
+def run_rows(arguments: argparse.Namespace) -> dict[str, Any]:
+    """A paired difference of a rate over a million rows, and what memory it took beyond the data."""
+    from lorafair.registry import load_registry, load_target
+    from lorafair.statistics.compare import measure, subtract
+    from lorafair.statistics.summary import Settings
+
+    rate = load_target(load_registry().get("metric", "rate"))
+    column = make_column(draw_labels(1_000_000, 20, 1), "accuracy", 20)
+    settings = Settings(resamples=1000)
+    alone, _ = time_call(lambda: measure(column, "one", rate, settings))
+    pair, _ = time_call(lambda: subtract(column, "one", "other", rate, settings))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return {"one model s": round(alone, 2), "paired difference s": round(pair, 2), "peak memory GB": round(peak, 2)}
+
+
+def write_audit(root: Path, models: int, tasks: int, samples: int, seed: int = 0) -> None:
+    """Samples as lm-eval writes them: half of the tasks completions with a score, half multiple choice.
+
+    Eight groups by templates; a third of the adapters is worse for one group.
+    """
+    groups = ("women", "men", "trans people", "gay people", "Muslims", "Jews", "immigrants", "old people")
+    clusters = samples // len(groups)
+    for number in range(models):
+        label = "base" if number == 0 else "full" if number == 1 else f"lora-{number}"
+        folder = root / label
+        folder.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng([seed, number])
+        names = [f"task_{k}" for k in range(tasks)]
+        for k, task in enumerate(names):
+            template = np.random.default_rng([seed, 999, k]).normal(0, 0.6, clusters)
+            odds = -1.4 + template[:, None] + rng.normal(0, 0.3, (clusters, len(groups)))
+            odds[:, 1] += 0.8 * (number % 3 == 2)
+            hits = rng.random((clusters, len(groups))) < 1 / (1 + np.exp(-odds))
+            lines = []
+            for place in range(clusters * len(groups)):
+                c, g = divmod(place, len(groups))
+                prompt = f"Sentence {c} of {task}, in which the {groups[g]} of the town are known to"
+                doc = {"id": place, "text": prompt, "groups": {"identity": [groups[g]]}, "cluster": f"template {c}"}
+                hit = float(hits[c, g])
+                line = {"doc_id": place, "doc": doc, "target": "", "filter": "none", "doc_hash": f"{k}-{place:064d}"}
+                if k % 2:
+                    sure = 0.2 + abs(float(odds[c, g]))
+                    line |= {"metrics": ["acc"], "acc": hit, "target": "0"}
+                    line["arguments"] = {f"gen_args_{j}": {"arg_0": prompt, "arg_1": a} for j, a in
+                                         enumerate((" yes", " no"))}  # fmt: skip
+                    both = [[str(-1 - sure * (1 - hit)), "False"], [str(-1 - sure * hit), "False"]]
+                    line |= {"resps": [[each] for each in both], "filtered_resps": both}
+                else:
+                    line |= {"metrics": ["hurt"], "hurt": hit}
+                    line["arguments"] = {
+                        "gen_args_0": {"arg_0": prompt, "arg_1": {"until": ["\n"], "max_gen_toks": 20}}
+                    }
+                    said = f"work {'badly' if hit else 'well'} with others {place * 7919 % 1000}, as everybody says"
+                    line |= {"resps": [[said]], "filtered_resps": [said]}
+                lines.append(json.dumps(line))
+            (folder / f"samples_{task}_{STAMP}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        adapter = {"method": "lora", "rank": 2 ** (number % 6 + 1), "kind": "adapter"}
+        kind = {"base": {"kind": "base"}, "full": {"kind": "full", "method": "full"}}.get(label, adapter)
+        record = {"schema": 1, "label": label, "base": "tiny", "base_hash": "b" * 8, "hash": label, "method": None,
+                  "rank": None, "trainable_parameters": None, "engine": "hf", "dtype": "float32",
+                  "verified": "changes log-probabilities", "planted": None} | kind  # fmt: skip
+        metric = {task: {"acc": True} if k % 2 else {"hurt": False} for k, task in enumerate(names)}
+        results = {"results": {t: {} for t in names}, "configs": {t: {"metadata": {"positive": "yes"} if k % 2 else {}}
+                   for k, t in enumerate(names)}, "versions": dict.fromkeys(names, 1), "higher_is_better": metric,
+                   "config": {"model": "hf", "model_args": ""}, "lorafair": record}  # fmt: skip
+        (folder / f"results_{STAMP}.json").write_text(json.dumps(results), encoding="utf-8")
+
+
+def run_audit(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The commands as a user runs them, each in a process of its own: cold, from the copies, and the report."""
+    root = arguments.folder / f"{arguments.models}x{arguments.tasks}x{arguments.samples}"
+    if not root.exists():
+        write_audit(root, arguments.models, arguments.tasks, arguments.samples)
+    for copy in root.rglob("*.parquet"):
+        copy.unlink()
+    found: dict[str, Any] = {"samples files GB": round(sum(p.stat().st_size for p in root.rglob("*.jsonl")) / 1e9, 2)}
+    board = ["leaderboard", str(root), "--format", "json", "--out", str(root.parent / "board.json")]
+    page = ["report", str(root), "--out", str(root.parent / "report.html")]
+    texts = []
+    for name, command in (("leaderboard, cold", board), ("leaderboard, from the copies", board), ("report", page)):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "lorafair", *command], check=True, stdout=subprocess.DEVNULL)
+        seconds = time.perf_counter() - start
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+        found[name] = {"s": round(seconds, 1), "largest peak so far GB": round(peak, 2)}
+        texts.append((root.parent / "board.json").read_bytes())
+        print(name, found[name], file=sys.stderr)
+    found["the same numbers cold and from the copies"] = texts[0] == texts[1]
+    found["report MB"] = round((root.parent / "report.html").stat().st_size / 1e6, 1)
+    return found
+
+
+def main() -> None:
+    """Read the command line, measure, print JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=["bootstrap", "rows", "audit"])
+    parser.add_argument("--resamples", type=int, default=1000, help="of fairlearn; with fewer its time is scaled up")
+    parser.add_argument("--models", type=int, default=64)
+    parser.add_argument("--tasks", type=int, default=10)
+    parser.add_argument("--samples", type=int, default=5000)
+    parser.add_argument("--folder", type=Path, default=Path("benchmarks/results/audit"), help="where the audit lies")
+    arguments = parser.parse_args()
+    found = {"bootstrap": run_bootstrap, "rows": run_rows, "audit": run_audit}[arguments.part](arguments)
+    print(json.dumps({"cores": len(os.sched_getaffinity(0)), **found}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

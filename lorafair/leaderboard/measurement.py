@@ -1,0 +1,67 @@
+"""Every column measured: each model by itself, and each paired difference with its references."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from lorafair.leaderboard.choice import Choice
+from lorafair.statistics.compare import Column, Pair, measure, subtract
+from lorafair.statistics.correction import scale_resamples
+from lorafair.statistics.summary import Settings, Summary
+from lorafair.statistics.table import Metric
+from lorafair.statistics.tail import sharpen
+
+FIRST = 2000
+"""Resamples of every interval; small p values of a large family take more."""
+
+Summaries = dict[tuple[str, str, str], Summary]
+"""(task, metric, model) -> what is estimated of it."""
+
+
+def fix_settings(choice: Choice, columns: Sequence[Column], seed: int, resamples: int | None) -> Settings:
+    """The statistics' settings for these columns, of which those that the choice judges make the family.
+
+    Args:
+        resamples: B where the user gave it; otherwise intervals take ``FIRST``, and small p values as many as the
+            family needs.  Permutations are as many as the family needs.
+    """
+    full = scale_resamples(choice.count([column for column in columns if choice.is_primary(column)]), resamples)
+    first = full if resamples is not None or choice.permute else min(full, FIRST)
+    return replace(choice.settings(seed, first), most=full if full > first else 0)
+
+
+def measure_columns(
+    columns: Sequence[Column],
+    references: Mapping[str, list[str]],
+    function: Metric,
+    settings: Settings,
+    choice: Choice,
+) -> tuple[Summaries, dict[str, list[Pair]]]:
+    """Each model's summary in each column that it has, and reference -> its pairs over all columns.
+
+    Args:
+        columns: of all tasks.
+        references: a model's label -> those it is compared with.
+        function: the metric of columns without one of their own.
+        settings: of :func:`fix_settings`.
+        choice: tells which columns are in the family.
+    """
+    summaries: Summaries = {}
+    pairs: dict[str, list[Pair]] = {}
+    for column in columns:
+        own = settings
+        closed = column.tables is None and getattr(column.function or function, "closed_form", False)
+        if settings.most and not closed and choice.is_primary(column):
+            own = replace(settings, resamples=settings.most, most=0)  # its small p values cannot be counted on
+        found = []
+        for label in column.values:
+            summary = measure(column, label, function, own)
+            if summary is not None:
+                summaries[column.task, column.metric, label] = summary
+            given = (subtract(column, label, one, function, own) for one in references[label] if one in column.values)
+            found += [pair for pair in given if pair is not None]
+        for pair in sharpen(found, function, own):
+            pairs.setdefault(pair.reference, []).append(pair)
+        column.cache.clear()
+    return summaries, pairs

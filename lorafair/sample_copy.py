@@ -1,0 +1,205 @@
+"""The columnar copy of a samples file: a Parquet file beside it, from which the same columns come much faster.
+
+Results folders come from strangers, so a copy is believed only where this user's own LoRAFair wrote it: its name ends
+in a keyed hash (HMAC-SHA256, key in the user's cache folder) over the copy itself, the samples file's content, what
+else its columns depend on and the code that reads them.  Any other file of such a name, be it stale, damaged or made by
+somebody else, is not opened, and a new copy is written in its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lorafair import answer, expression, group_mapping, sample_column, sample_line
+from lorafair.answer import Answers
+from lorafair.group_mapping import find_mapping
+from lorafair.sample_column import Columns, Shared, digest_list, read_columns
+
+SMALL = 262_144
+"""Bytes of a samples file below which reading it is as fast."""
+_CODE = (answer, expression, group_mapping, sample_column, sample_line)
+_TOLD = ("direction", "labels", "blank")
+_LISTS = ("keys", "clusters", "groups")
+
+
+def load_columns(
+    path: Path, task: str, metadata: Mapping[str, Any], shared: Shared, faults: list[str]
+) -> Columns | None:
+    """The columns of a samples file, from its copy where there is one; otherwise a copy is written.
+
+    What cannot be written (a folder that is read only, text that Parquet does not take) leaves no trace.  Set
+    ``LORAFAIR_COPIES=0`` to read no copy and write none.
+
+    Args:
+        path: the samples file.
+        task, metadata, faults: of :func:`lorafair.sample_column.read_columns`.
+        shared: lists that other files of the audit hold too.
+
+    Raises:
+        OSError: if the file cannot be read.
+    """
+    data = path.read_bytes()
+    key = _find_key() if len(data) >= SMALL and os.environ.get("LORAFAIR_COPIES") != "0" else None
+    if key is not None:
+        key = hmac.digest(key, _describe(data, path, task, metadata), "sha256")
+        found = _read(path, key, shared)
+        if found is not None:
+            return found
+    before = len(faults)
+    columns = read_columns(path, data, task, metadata, faults)
+    if columns is None:
+        return None
+    digests = {name: digest_list(getattr(columns, name)) for name in _LISTS}
+    if key is not None and len(faults) == before:
+        _write(path, key, columns, digests)
+    for name, digest in digests.items():
+        setattr(columns, name, shared.keep(name, digest, getattr(columns, name)))
+    return columns
+
+
+def _describe(data: bytes, path: Path, task: str, metadata: Mapping[str, Any]) -> bytes:
+    """All that a copy depends on beside the code."""
+    mapping = find_mapping(task)
+    fields = None if mapping is None else dict(mapping.fields)
+    rest = json.dumps([path.name, task, metadata, fields], sort_keys=True, default=str).encode()
+    return hashlib.sha256(data).digest() + hashlib.sha256(rest).digest()
+
+
+@cache
+def _find_key() -> bytes | None:
+    """This user's key, made when first asked for, for copies by this code; None where there is no place for it."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lorafair"
+    path = folder / "copies.key"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f".copies.key.{os.getpid()}"
+        if not path.exists():
+            with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+                file.write(secrets.token_bytes(32))
+            with contextlib.suppress(FileExistsError):
+                os.link(part, path)  # whoever is first
+            part.unlink()
+        found = path.read_bytes()
+        files = [__file__, *(str(module.__file__) for module in _CODE)]
+        code = b"".join(Path(file).read_bytes() for file in files)
+    except (OSError, RuntimeError):
+        return None
+    return hmac.digest(found, code, "sha256") if len(found) == 32 else None
+
+
+def _list_copies(path: Path) -> list[Path]:
+    pattern = re.compile(rf"{re.escape(path.stem)}\.[0-9a-f]{{32}}\.parquet")
+    return [path.parent / name for name in os.listdir(path.parent) if pattern.fullmatch(name)]
+
+
+def _sign(key: bytes, data: bytes) -> str:
+    return hmac.digest(key, data, "sha256").hex()[:32]
+
+
+def _read(path: Path, key: bytes, shared: Shared) -> Columns | None:
+    for copy in _list_copies(path):
+        if not copy.is_file():
+            continue
+        try:
+            data = copy.read_bytes()
+            if hmac.compare_digest(copy.name, f"{path.stem}.{_sign(key, data)}.parquet"):
+                return _unpack(data, shared)
+        except Exception:  # whatever is wrong with a copy, the samples are there
+            continue
+    return None
+
+
+def _write(path: Path, key: bytes, columns: Columns, digests: Mapping[str, str]) -> None:
+    try:
+        data = _pack(columns, digests)
+    except Exception:  # text or numbers that Parquet does not take
+        return
+    copy = path.with_name(f"{path.stem}.{_sign(key, data)}.parquet")
+    part = path.with_name(f".{copy.name}.{os.getpid()}.part")
+    try:
+        stale = _list_copies(path)
+        part.write_bytes(data)
+        part.replace(copy)
+        for one in stale:
+            if one != copy:
+                one.unlink()
+    except OSError:
+        part.unlink(missing_ok=True)
+
+
+def _pack(columns: Columns, digests: Mapping[str, str]) -> bytes:
+    import pyarrow
+    from pyarrow import parquet
+
+    if not all(type(number) is int for number in columns.numbers):
+        raise TypeError("document numbers that are no integers")
+    texts = {"cluster": columns.clusters}
+    texts["groups"] = [json.dumps(each, ensure_ascii=False) for each in columns.groups]
+    texts["scored"] = [json.dumps(each, ensure_ascii=False) for each in columns.scored]
+    arrays: dict[str, Any] = {"doc_id": pyarrow.array(columns.numbers, pyarrow.int64())}
+    arrays["key"] = pyarrow.array(columns.keys, pyarrow.string())
+    told: dict[str, Any] = {"model_notes": columns.model_notes, "notes": columns.notes, "digests": dict(digests)}
+    told |= {name: getattr(columns, name) for name in _TOLD}
+    if columns.answers is not None:
+        one = columns.answers
+        texts |= {"label": one.labels, "answer": one.answers, "twin": one.twins}  # type: ignore[dict-item]
+        arrays["prob"] = pyarrow.array(one.probs, pyarrow.float64())
+        arrays["logprobs"] = pyarrow.array(one.logprobs, pyarrow.list_(pyarrow.float64()))
+        told["answers"] = {"classes": one.classes, "positive": one.positive, "notes": one.notes}
+    arrays |= {name: pyarrow.array(each, pyarrow.string()).dictionary_encode() for name, each in texts.items()}
+    arrays["start"] = pyarrow.array(columns.starts, pyarrow.int64())
+    arrays |= {f"value:{m}": pyarrow.array(each, pyarrow.float64()) for m, each in columns.values.items()}
+    schema = pyarrow.table(arrays).replace_schema_metadata({"lorafair": json.dumps(told)})
+    sink = pyarrow.BufferOutputStream()
+    parquet.write_table(schema, sink, compression="zstd")
+    return bytes(sink.getvalue())
+
+
+def _unpack(data: bytes, shared: Shared) -> Columns:
+    import pyarrow
+    from pyarrow import parquet
+
+    table = parquet.read_table(pyarrow.BufferReader(data), use_threads=False)
+    told = json.loads(table.schema.metadata[b"lorafair"])
+
+    def share(name: str, make: Any) -> list[Any]:
+        found = shared.find(name, told["digests"][name])
+        return shared.keep(name, told["digests"][name], make()) if found is None else found
+
+    def numbers(name: str) -> list[Any]:
+        return list(table.column(name).to_numpy().tolist())
+
+    def texts(name: str, read: Any = None) -> list[Any]:
+        column = table.column(name).combine_chunks()
+        words = [read(word) if read else word for word in column.dictionary.to_pylist()]
+        return [None if k is None else words[k] for k in column.indices.to_pylist()]
+
+    answers = None
+    if "answers" in told:
+        rest = told["answers"]
+        logprobs = table.column("logprobs").to_pylist()
+        listed = texts("label"), texts("answer"), logprobs, numbers("prob"), texts("twin"), tuple(rest["classes"])
+        answers = Answers(*listed, rest["positive"], rest["notes"])
+    return Columns(
+        numbers("doc_id"),
+        share("keys", lambda: table.column("key").to_pylist()),
+        share("clusters", lambda: texts("cluster")),
+        share("groups", lambda: texts("groups", json.loads)),
+        {n.removeprefix("value:"): numbers(n) for n in table.column_names if n.startswith("value:")},
+        texts("scored", lambda text: tuple(json.loads(text))),
+        numbers("start"),
+        answers,
+        told["model_notes"],
+        told["notes"],
+        **{name: told[name] for name in _TOLD},
+    )
