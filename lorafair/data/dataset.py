@@ -11,11 +11,12 @@ import csv
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from lorafair.data.parquet import read_parquet
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.provenance import hash_file
 from lorafair.registry import Entry, load_registry
@@ -72,7 +73,7 @@ class Resolved:
             raise LorafairError(f"The data set {self.name} has no {role} file; it has {', '.join(self.files)}.")
         rows, faults = _read(self.files[role])
         raise_faults(f"{self.files[role]} cannot be read", faults)
-        return rows
+        return list(rows)
 
 
 def resolve(name: str, source: Source | None = None) -> Resolved:
@@ -216,8 +217,10 @@ def _check(
     return hashes, tuple(modified)
 
 
-def _read(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Rows of a ``.jsonl`` or tab-separated file, and its faults (at most five, with line numbers)."""
+def _read(path: Path) -> tuple[Sequence[dict[str, Any]], list[str]]:
+    """Rows of a ``.jsonl``, ``.parquet`` or tab-separated file, and its faults (at most five, with line numbers)."""
+    if path.suffix == ".parquet":
+        return read_parquet(path)
     rows: list[dict[str, Any]] = []
     faults: list[str] = []
     try:

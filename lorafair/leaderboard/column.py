@@ -44,7 +44,8 @@ def arrange(audit: Audit, metrics: Sequence[Asked] | None = None) -> list[Column
             known = any(not np.isnan(each).all() for each in values.values())
             if known and not (metric == "acc" and accuracy is not None and _are_equal(values, accuracy)):
                 direction = next((d for one in found if (d := one.direction.get(metric)) is not None), None)
-                columns.append(Column(task, metric, values, higher_is_better=direction, **shape))
+                claims = direction is not None  # without a direction no claim, and so no test in the family
+                columns.append(Column(task, metric, values, higher_is_better=direction, primary=claims, **shape))
         columns += labelled
         for name in sorted(own & {one.name for one in metrics}):
             _note(found, f"{task}: {name} is what its samples say themselves, not the metric of that name")
