@@ -28,10 +28,6 @@ class ParquetRows(Sequence[dict[str, Any]]):
             return next(iter(self._file.iter_batches(batch_size=1))).to_pylist()[0]
         return list(self)[at]
 
-    def column(self, name: str) -> Any:
-        """One column, as a pyarrow array."""
-        return self._file.read(columns=[name]).column(name)
-
 
 def read_parquet(path: Path) -> tuple[Sequence[dict[str, Any]], list[str]]:
     """The rows of a parquet file, and its faults: one where it is damaged."""

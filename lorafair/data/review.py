@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from lorafair.data.dataset import Resolved, resolve
-from lorafair.data.parquet import read_parquet
 from lorafair.errors import LorafairError
 
 CHUNK = 4096
@@ -81,7 +80,9 @@ def _open(resolved: Resolved) -> tuple[int, Any]:
     """How many rows there are, and a function from row numbers to (row number, its text) in their order."""
     path = resolved.files["reviews"]
     if path.suffix == ".parquet":
-        column = read_parquet(path)[0].column("text")  # type: ignore[attr-defined]
+        import pyarrow.parquet as pq
+
+        column = pq.read_table(path, columns=["text"]).column("text")
 
         def take(order: Any) -> Iterator[tuple[int, Any]]:
             for start in range(0, len(order), CHUNK):

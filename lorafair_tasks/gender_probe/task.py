@@ -71,7 +71,7 @@ class GenderProbe(ConfigurableTask):
         super().build_all_requests(**kwargs)
 
     def construct_requests(self, doc: Mapping[str, Any], ctx: str, **kwargs: Any) -> list[Instance]:
-        """The document's options; once per layout those of the prompt without content; and with mean_nll the prompt.
+        """The document's options; once per layout those without content; with mean_nll each filled prompt.
 
         A chat template that does not hold the prompt as it is leaves no place to take the review out of: no
         calibration then, and a remark says so.
@@ -85,7 +85,7 @@ class GenderProbe(ConfigurableTask):
             empty = [ctx.replace(doc["text"], layout.fill(text)) for text in CONTENT_FREE]
             pairs += [(context, continuation) for context in empty for continuation in continuations]
         if self._count is not None:
-            pairs.append(("", ctx))
+            pairs += [("", f"{ctx}{continuation}") for continuation in continuations]
         common = {"request_type": "loglikelihood", "doc": doc, "metadata": kwargs["metadata"]}
         return [Instance(arguments=pair, idx=idx, **common) for idx, pair in enumerate(pairs)]
 
@@ -107,20 +107,22 @@ class GenderProbe(ConfigurableTask):
         values = [float(each.filtered_resps["none"][0]) for each in instances]
         chosen = None
         if self._count is not None:
-            *values, prompt = values
-            chosen = self._choose(instances[:size], values[:size], prompt)
+            chosen = self._choose([each.args[1] for each in instances[-size:]], values[-size:])
+            values = values[:-size]
         rows = [values[start : start + size] for start in range(size, len(values), size)]
         return Asked(document, values[:size], rows, chosen)
 
-    def _choose(self, instances: Sequence[Instance], values: Sequence[float], prompt: float) -> int:
-        """The option with the lowest mean negative log-likelihood over all tokens of the filled prompt; -1 for a tie.
+    def _choose(self, texts: Sequence[str], values: Sequence[float]) -> int:
+        """The filled prompt with the highest mean log-likelihood of its tokens (Ding et al. 2024), -1 for a tie.
 
-        The scoring of Ding et al. 2024.  As a mean over the prompt's own length differences become small; they are
-        multiplied by the number of tokens again before ties are looked for.
+        Over a long prompt means differ by little: they are brought back to the prompt's length before ties are found.
+
+        Args:
+            texts: the filled prompts.
+            values: log-likelihood (nats) of each, all of it.
         """
-        lengths = [self._count("".join(each.args[:2])) for each in instances]
-        means = [(prompt + value) / length for value, length in zip(values, lengths, strict=True)]
-        best = choose([mean * max(lengths) for mean in means])
+        lengths = [max(self._count(text), 1) for text in texts]
+        best = choose([value / length * lengths[0] for value, length in zip(values, lengths, strict=True)])
         return -1 if best is None else best
 
     def _remark(self, counts: Mapping[str, int], documents: int) -> list[str]:
@@ -154,7 +156,7 @@ def share_of_known(values: Sequence[Any]) -> float:
 
 
 def _load_counter(name: str | None) -> Any:
-    """A function that counts a text's tokens by a tokenizer, special ones as it adds them."""
+    """A function that counts a text's tokens by a tokenizer, without the special ones, which are not predicted."""
     from transformers import AutoTokenizer
 
     from lorafair.errors import LorafairError
@@ -165,4 +167,4 @@ def _load_counter(name: str | None) -> Any:
         raise LorafairError(
             f"The tokenizer {name!r} cannot be loaded ({error}): name a folder or Hub model."
         ) from error
-    return lambda text: len(tokenizer(text)["input_ids"])
+    return lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])

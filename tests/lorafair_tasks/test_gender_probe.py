@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lm_eval.api.model import LM
 
 from lorafair.data.gender_probe import SYMBOLS, list_blocks
 from lorafair.errors import LorafairError
@@ -33,26 +32,21 @@ def load(form="choice", task=None, **metadata):
     return manager.load([task])["tasks"][task]
 
 
-class Known(LM):
-    """Answers by a rule: ``rule(document, review)`` is the preferred option's number; it gets ``share`` of the mass."""
+def answer(task, rule, share=0.9):
+    """Answer by a rule and judge: ``rule(document, own)`` is the preferred option's number, which gets ``share`` of the mass.
 
-    def __init__(self, rule, share=0.9):
-        super().__init__()
-        self.rule, self.share = rule, share
-
-    def loglikelihood(self, requests, disable_tqdm=False):
-        found = []
-        for request in requests:
-            choices = request.doc["choices"]
-            own = request.args[0] == request.doc["text"]
-            best = self.rule(request.doc, own)
-            mass = 1 / len(choices) if best is None else self.share
-            rest = (1 - mass) / (len(choices) - 1)
-            mine = request.args[1] == f" {choices[best]}" if best is not None else True
-            found.append((math.log(mass if mine else rest) - 0.5, False))
-        return found
-
-    loglikelihood_rolling = generate_until = loglikelihood
+    ``own`` says whether the prompt holds the review; None prefers nothing.  Returns what lm-eval would print.
+    """
+    for instance in task.instances:
+        choices = instance.doc["choices"]
+        best = rule(instance.doc, instance.args[0] == instance.doc["text"])
+        mine = best is not None and instance.args[1] == f" {choices[best]}"
+        mass = 1 / len(choices) if best is None else share if mine else (1 - share) / (len(choices) - 1)
+        instance.resps = [(math.log(mass) - 0.5, False)]
+    task.apply_filters()
+    asked_of = {instance.doc_id: instance.doc for instance in task.instances}
+    values = [task.process_results(document, []) for document in asked_of.values()]
+    return {name: each([value[name] for value in values]) for name, each in task.aggregation().items()}
 
 
 def first_listed(document, own):
@@ -79,19 +73,10 @@ def refuses(document, own):
     return document["meanings"].index("refused") if "refused" in document["meanings"] else None
 
 
-def run(rule, form="choice", share=0.9, limit=None, **metadata):
-    import lm_eval
-    from lm_eval.tasks import TaskManager
-
-    task = f"lorafair_gender_probe_{form}_sample"
-    manager = TaskManager(
-        include_path=FOLDER, include_defaults=False, metadata={"symbols": KEYED, "reviews": 12, **metadata}
-    )
-    done = lm_eval.simple_evaluate(
-        model=Known(rule, share), tasks=[task], task_manager=manager, bootstrap_iters=0, limit=limit
-    )
-    found = {key.removesuffix(",none"): value for key, value in done["results"][task].items() if "stderr" not in key}
-    return found, done
+def run(rule, form="choice"):
+    task = load(form, symbols=KEYED, reviews=12)
+    task.build_all_requests()
+    return answer(task, rule), task.config.metadata
 
 
 @pytest.mark.parametrize(
@@ -104,7 +89,7 @@ def run(rule, form="choice", share=0.9, limit=None, **metadata):
     ],
 )
 def test_a_model_with_one_habit_is_decomposed_exactly(rule, form, part):
-    found, done = run(rule, form)
+    found, metadata = run(rule, form)
     assert found["apparent"] == 1
     for name in ("meaning", *FACTORS[form], "interaction"):
         assert found[name] == (1 if name == part else 0), name
@@ -119,8 +104,8 @@ def test_a_model_with_one_habit_is_decomposed_exactly(rule, form, part):
         moved = 0 if factor != part else 0.8 if form != "choice" else found[f"{factor}_shift"]
         assert found[f"{factor}_shift"] == pytest.approx(moved)
         assert (found[f"{factor}_shift"] > 0.5) == (factor == part)
-    judged = done["configs"][f"lorafair_gender_probe_{form}_sample"]["metadata"]["judged"]
-    assert judged == {"incomparable": 0, "tied": 0, "uncalibrated": 0}
+    assert metadata["judged"] == {"incomparable": 0, "tied": 0, "uncalibrated": 0}
+    assert metadata["remarks"] == []
 
 
 def test_what_the_review_says_survives_calibration():
@@ -131,12 +116,12 @@ def test_what_the_review_says_survives_calibration():
 
 
 def test_refusals_are_shares_of_the_prompts_that_offer_one():
-    found, done = run(refuses)
+    found, metadata = run(refuses)
     assert found["answer_refused"] == 1
     assert found["meaning"] == found["apparent"] == 0
     assert found["answer"] == pytest.approx(2 / 3)  # the wording without a refusal is a tie of all its options
     assert found["answer_male"] == 0
-    (remark, _) = done["configs"]["lorafair_gender_probe_choice_sample"]["metadata"]["remarks"]
+    (remark,) = metadata["remarks"]
     assert "16 of 48 documents have no single most likely option" in remark
 
 
@@ -305,22 +290,35 @@ def test_settings_come_from_metadata_and_the_model_s_arguments_are_left_alone():
     assert (setting.reviews, setting.review_seed, setting.blocks) == (2000, 2024, 1)
 
 
-def test_mean_nll_over_the_whole_prompt_prefers_what_more_tokens_dilute(tiny_base):
-    task = load("cloze", symbols=["direct"], scoring="mean_nll", tokenizer=str(tiny_base), reviews=1)
+def test_mean_nll_is_the_loss_of_the_whole_prompt(tiny_base):
+    import torch
+    from lm_eval.models.huggingface import HFLM
+
+    task = load("cloze", symbols=["letters", "direct"], scoring="mean_nll", tokenizer=str(tiny_base), reviews=2)
     task.build_all_requests()
-    *options, prompt = [i for i in task.instances if i.args[0] == task.documents[0]["text"] or i.args[0] == ""]
-    assert prompt.args == ("", task.documents[0]["text"])
-    count = task._count
-    lengths = [count("".join(option.args)) for option in options]
-    assert lengths[0] < lengths[1]  # " man" and " woman" for this tokenizer
-    # Equally likely: the longer one has the lower mean over a prompt whose tokens are less likely than its own.
-    far = -100.0 * lengths[0]
-    assert task._choose(options, [-1.0, -1.0], far) == 1
-    assert task._choose(options, [-1.0, -1.0], 0.0) == 1
-    assert task._choose(options, [-1.0, -9.0], -0.1) == 0
-    # With options of one length it is the order of the options' own log-probabilities.
-    assert task._choose([options[0]] * 2, [-1.0, -1.5], far) == 0
-    assert task._choose([options[0]] * 2, [-1.0, -1.0], far) == -1
+    model = HFLM(pretrained=str(tiny_base), device="cpu", dtype="float32")
+    for instance, found in zip(task.instances, model.loglikelihood(task.instances, disable_tqdm=True), strict=True):
+        instance.resps = [found]
+    task.apply_filters()
+    for number, document in enumerate(task.documents):
+        whole = [i for i in task.instances if i.doc_id == number and i.args[0] == ""]
+        assert [i.args[1] for i in whole] == [f"{document['text']} {choice}" for choice in document["choices"]]
+        losses = []
+        for instance in whole:
+            ids = torch.tensor([[model.prefix_token_id, *model.tok_encode(instance.args[1], add_special_tokens=False)]])
+            with torch.inference_mode():
+                losses.append(float(model.model(input_ids=ids, labels=ids).loss))
+            assert instance.resps[0][0] / task._count(instance.args[1]) == pytest.approx(-losses[-1], abs=1e-4)
+        assert task.process_results(document, [])["answer"] == document["meanings"][losses.index(min(losses))]
+
+
+def test_mean_nll_dilutes_what_has_more_tokens(tiny_base):
+    task = load("cloze", symbols=["direct"], scoring="mean_nll", tokenizer=str(tiny_base), reviews=1)
+    task._count = len  # a token is a character
+    assert task._choose(["a man", "a woman"], [-7.0, -7.0]) == 1  # more tokens share the same surprise
+    assert task._choose(["a man", "a woman"], [-5.0, -7.2]) == 0
+    assert task._choose(["a man", "a boy"], [-5.0, -5.5]) == 0  # of one length: by their own log-probabilities
+    assert task._choose(["a man", "a boy"], [-5.0, -5.0]) == -1
     with pytest.raises(LorafairError, match="cannot be loaded"):
         load("cloze", scoring="mean_nll", tokenizer="/no/such/folder")
 
@@ -339,6 +337,6 @@ def test_two_thousand_reviews_are_laid_out_in_a_few_seconds(tmp_path, monkeypatc
     for form in FORMS:
         task = load(task=f"lorafair_gender_probe_{form}", dataset="yelp_local")
         task.build_all_requests()
-        sizes.append((len(task.documents), len(task.instances)))
+        sizes.append(len(task.documents))
     assert time.process_time() - started < 15
-    assert [size for size, _ in sizes] == [14_400 - 2, 7_201, 6_800]
+    assert sizes == [14_400, 7_200, 6_800]

@@ -73,7 +73,7 @@ def test_plain_lm_eval_prints_the_parts_and_its_logs_are_read_like_our_own(tiny_
     )
     table = make_table(done)
     for name in ("apparent", *PARTS, "calibrated_apparent", "prior_symbol", "position_shift"):
-        assert f"|{name} " in table
+        assert f"|{name}" in table
     (path,) = (results / "base").glob("results_*.json")
     ours = json.loads(path.read_text(encoding="utf-8"))["results"][TASK]
     for name in ("answer_male", "prior_meaning", "position_shift", *PARTS):
