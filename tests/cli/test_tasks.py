@@ -15,7 +15,6 @@ from lorafair.errors import LorafairError
 from lorafair.registry import Entry, load_registry
 from lorafair.task_link import FOLDER, MARKER, find_task_file, link_tasks, unlink_tasks
 
-
 OURS = [entry.name for entry in load_registry().entries("task") if entry.origin == "lorafair"]
 
 
