@@ -26,9 +26,15 @@ def results(tiny_base, tiny_adapters, tmp_path_factory):
 
 
 def test_the_parts_add_up_in_every_row_and_every_difference_of_the_leaderboard(results):
-    done = CliRunner().invoke(cli, ["leaderboard", str(results), "--format", "json", "--resamples", "200"])
+    command = ["leaderboard", str(results), "--format", "json", "--resamples", "200"]
+    done = CliRunner().invoke(cli, command)
     assert done.exit_code == 0, done.output
-    rows = [row for row in json.loads(done.output) if row["kind"] in ("overall", "group")]
+    every = json.loads(done.output)
+    empty = [
+        (row["metric"], row["group"]) for row in every if row["kind"] != "gap" and row["n"] and row["estimate"] is None
+    ]
+    assert empty == []
+    rows = [row for row in every if row["kind"] in ("overall", "group")]
     assert {row["higher_is_better"] for row in rows} == {None}
     assert {c["verdict"] for row in rows for c in row["comparisons"]} == {"no claim"}
     assert {c["p_adjusted"] for row in rows for c in row["comparisons"]} == {None}
@@ -44,15 +50,33 @@ def test_the_parts_add_up_in_every_row_and_every_difference_of_the_leaderboard(r
             parts = [found[(*place, part)]["comparisons"][0]["difference"] for part in PARTS]
             assert changes[0] == pytest.approx(sum(parts))
     overall = {key[3]: row for key, row in found.items() if key[:3] == ("base", None, None)}
-    assert {"answer_shift_order", "answer_shift_mapping", "answer_shift_question"} <= set(overall)
     # Half the contrast of an attribute's two sides is the part of that property.
     for part, attribute, name in (("position", "order", "male first"), ("yes", "question", "yes means male")):
         contrast = found["base", attribute, name, "meaning"]["contrast"]
         assert overall[part]["estimate"] == pytest.approx(contrast / 2)
-    # Two answers: shares move by as much as the preference does, over two.
-    for part, shift in (("position", "order"), ("yes", "question")):
-        assert overall[f"answer_shift_{shift}"]["estimate"] == pytest.approx(abs(overall[part]["estimate"]))
     assert (overall["meaning"]["clusters"], overall["prior_meaning"]["clusters"]) == (6, 6)
+
+
+def test_the_shift_of_the_answers_is_there_for_the_asking(results):
+    command = [
+        "leaderboard",
+        str(results),
+        "--format",
+        "json",
+        "--resamples",
+        "200",
+        "--metric",
+        "position",
+        "--metric",
+    ]
+    done = CliRunner().invoke(cli, [*command, "answer_shift_order"])
+    assert done.exit_code == 0, done.output
+    found = {(row["model"], row["metric"]): row for row in json.loads(done.output) if row["kind"] == "overall"}
+    for model in ("base", "tiny-r4"):
+        # Of two answers the share of each moves by as much as the preference's part by position.
+        moved = found[model, "answer_shift_order"]
+        assert moved["estimate"] == pytest.approx(abs(found[model, "position"]["estimate"]))
+        assert 0 <= moved["low"] <= moved["high"] <= 1
 
 
 def test_plain_lm_eval_prints_the_parts_and_its_logs_are_read_like_our_own(tiny_base, results, tmp_path):
