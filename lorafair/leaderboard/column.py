@@ -45,7 +45,8 @@ def arrange(audit: Audit, metrics: Sequence[Asked] | None = None) -> list[Column
                 _note(found, f"{task}: {metric} has no score in any document")
             if known and not (metric == "acc" and accuracy is not None and _are_equal(values, accuracy)):
                 direction = next((d for one in found if (d := one.direction.get(metric)) is not None), None)
-                primary = not any(metric in one.exploratory for one in found)
+                # without a direction no claim, and so no test in the family
+                primary = direction is not None and not any(metric in one.exploratory for one in found)
                 unscored = {o.model: o.partial[metric] for o in found if metric in o.partial} or None
                 column = Column(task, metric, values, higher_is_better=direction, **shape)
                 columns.append(replace(column, primary=primary, unscored=unscored))

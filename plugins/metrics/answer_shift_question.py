@@ -1,0 +1,32 @@
+"""How far the shares of answers move when the prompt asks about the other gender."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lorafair.statistics.shift import measure_shift
+
+if TYPE_CHECKING:
+    from lorafair.statistics.table import Floats, Table
+
+
+def answer_shift_question(table: Table, weights: Floats, **settings: Any) -> dict[str, Floats]:
+    """Total variation distance between the answers to the two sides of the attribute ``question``.
+
+    The two sides: "yes" speaking for the female writer instead of the male one.  A review means the same on
+    both, so what moves is a token bias (Ding et al. 2024).
+
+    Args:
+        table: ``answer``, and the attribute ``question`` with two groups.
+        weights: (B, n), not negative.
+        settings: none are used.
+
+    Returns:
+        ``overall``, ``group:<attribute>=<name>`` and ``gap`` (``gap:<attribute>`` where there are several attributes),
+        each (B,), in [0, 1]; NaN without documents on both sides.
+    """
+    return measure_shift(table, weights, "question")
+
+
+answer_shift_question.row_additive = True  # type: ignore[attr-defined]
+answer_shift_question.bounds = (0.0, 1.0)  # type: ignore[attr-defined]  # where its intervals end
