@@ -55,7 +55,7 @@ REAL = [entry for entry in load_registry().entries("dataset") if not entry.field
 
 def test_a_set_without_a_hash_is_named_here():
     hashless = {e.name for e in REAL if not all(facts.get("sha256") for facts in e.fields["files"].values())}
-    assert hashless == UNSEEN
+    assert hashless <= UNSEEN
 
 
 @needs_data
