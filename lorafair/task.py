@@ -9,7 +9,7 @@ from typing import Any
 from lorafair.errors import LorafairError, did_you_mean, raise_faults
 from lorafair.registry import load_registry
 from lorafair.registry_layer import find_local_folder, open_folder
-from lorafair.task_index import find_builtin_folders, find_builtin_root, list_builtin_names, read_names
+from lorafair.task_index import find_builtin_folders, find_builtin_root, list_similar_names, read_names
 from lorafair.task_package import find_task_package
 
 
@@ -38,7 +38,7 @@ def find_task_folders(names: Sequence[str]) -> list[Path]:
         if find_builtin_root() is None:
             raise LorafairError("lm-eval is not installed. Install it with `pip install lm-eval==0.4.13`.")
         note = f" ({registry.note})" if registry.note else ""
-        hint = did_you_mean(name, known | set(list_builtin_names()))
+        hint = did_you_mean(name, known | set(list_similar_names(name)))
         faults.append(f"There is no task {name!r}.{hint} `lorafair tasks list` shows ours.{note}")
     raise_faults("The tasks cannot be loaded", faults)
     return [*built_in, *folders]

@@ -18,7 +18,7 @@ from lorafair.task_package import find_package
 
 OURS = "lorafair"
 """The folder of `lorafair tasks link`'s stubs among lm-eval's tasks."""
-KEYS = re.compile(r"^(task|group|tag|include)[ \t]*:[ \t]*(.*(?:\n(?:[ \t\-#].*|[ \t]*(?=\n)))*)", re.M)
+KEYS = re.compile(r"^[\"']?(task|group|tag|include)[\"']?[ \t]*:[ \t]*(.*(?:\n(?:[ \t\-#].*|[ \t]*(?=\n)))*)", re.M)
 INSIDE = re.compile(r"""^\s*-?\s*(?:(?:task|group)\s*:)?\s*["']?([^\s"'#:\[\]{},]+)["']?\s*(?:\#.*)?$""")
 FORMAT = 1
 
@@ -39,8 +39,9 @@ def find_builtin_folders(name: str) -> list[Path]:
     root = find_builtin_root()
     if root is None:
         return []
-    for index in (_read_cache(root), None):
-        known = index if index is not None else _write_cache(root, build_index(root))
+    cached = _read_cache(root)
+    for known in (cached, None) if cached else (None,):  # a name that is not in the cache may be new
+        known = known or _write_cache(root, build_index(root))
         if found := _collect(known, name):
             folders = {(root / file).parent: None for file in found}
             if all(folder.is_dir() for folder in folders):
@@ -48,10 +49,11 @@ def find_builtin_folders(name: str) -> list[Path]:
     return []
 
 
-def list_builtin_names() -> list[str]:
-    """All names of lm-eval's own tasks, groups and tags, for suggestions."""
+def list_similar_names(name: str) -> list[str]:
+    """Names of lm-eval's own tasks, groups and tags that begin like ``name``, for suggestions."""
     root = find_builtin_root()
-    return list(_read_cache(root) or _write_cache(root, build_index(root))) if root else []
+    known = (_read_cache(root) or _write_cache(root, build_index(root))) if root else {}
+    return [each for each in known if each[:3] == name[:3] and abs(len(each) - len(name)) < 4]
 
 
 def build_index(root: Path) -> Index:
@@ -127,7 +129,7 @@ def _collect(index: Index, name: str) -> list[str]:
     waiting, seen = [name], set[str]()
     while waiting:
         each = waiting.pop()
-        if each in seen or each not in index:
+        if each in seen or not _is_entry(index.get(each)):
             continue
         seen.add(each)
         own, members = index[each]
@@ -149,7 +151,7 @@ def _find_cache(root: Path) -> Path:
 def _read_cache(root: Path) -> Index | None:
     try:
         found = json.loads(_find_cache(root).read_text(encoding="utf-8"))
-        return found if isinstance(found, dict) and all(_is_entry(each) for each in found.values()) else None
+        return found if isinstance(found, dict) else None
     except (OSError, ValueError):
         return None
 

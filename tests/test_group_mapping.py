@@ -6,6 +6,7 @@ import importlib
 import itertools
 import json
 import math
+import random
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,13 @@ from lorafair.samples import read_audit
 from lorafair.task_index import find_builtin_root
 
 ROOT = find_builtin_root()
-PEOPLE = {"Age": ("old", "young"), "Religion": ("Muslim", "Christian"), "Race_ethnicity": ("Black", "White")}
+PEOPLE = {"Age": ("old", "young"), "Religion": ("Muslim", "Christian")}
 
 
-def make_bbq() -> list[dict]:
-    """BBQ rows with the fields that lm-eval's bbq/utils.py reads: 3 categories, 12 questions of 4 documents each."""
+def make_bbq(questions: int = 12) -> list[dict]:
+    """BBQ rows with the fields that lm-eval's bbq/utils.py reads: 2 categories, ``questions`` of 4 documents each."""
     rows = []
-    for category, number in itertools.product(PEOPLE, range(12)):
+    for category, number in itertools.product(PEOPLE, range(questions)):
         target, other = PEOPLE[category]
         for condition, polarity in itertools.product(("ambig", "disambig"), ("neg", "nonneg")):
             label = 2 if condition == "ambig" else int(polarity == "nonneg")
@@ -117,7 +118,9 @@ def audit(local_tasks, tiny_base, tiny_adapters, tmp_path_factory):
     """Their results on a tiny base and an adapter, beside a task of ours."""
     out = tmp_path_factory.mktemp("results")
     names = (*TASKS, "lorafair_honest_sample")
-    plan = EvaluationPlan(str(tiny_base), (str(tiny_adapters[0]),), names, out, "hf", dtype="float32", verify=False)
+    plan = EvaluationPlan(
+        str(tiny_base), (str(tiny_adapters[0]),), names, out, "hf", limit=96, dtype="float32", verify=False
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LORAFAIR_REGISTRY", str(local_tasks))
         evaluate(plan, lambda line: None)
@@ -146,8 +149,8 @@ def test_values_have_the_means_that_lm_eval_computes(audit):
                 if groups["category"] == [category]
             ]
             assert mean(mine) == pytest.approx(results[f"amb_bias_score_{category},none"], abs=1e-9), category
-        assert {key for groups in one.groups for key in groups["stereotyped"]} == {"old", "muslim", "black"}
-        assert len(set(one.clusters)) == 36
+        assert {key for groups in one.groups for key in groups["stereotyped"]} == {"old", "muslim"}
+        assert len(set(one.clusters)) == 24
         assert not one.capability
         assert not any("is not one number" in note for note in one.notes)
 
@@ -170,7 +173,7 @@ def test_one_table_holds_ours_theirs_and_capability(audit, monkeypatch):
     rows = build_rows(read_audit([audit]), resamples=200).rows
     groups = {(r.task, r.metric, r.attribute) for r in rows if r.kind == "group" and r.low is not None}
     for cell in (
-        ("bbq", "amb_bias_score", "category"),
+        ("bbq", "accuracy_amb", "category"),
         ("crows_pairs_english", "pct_stereotype", "bias_type"),
         ("winogender_all", "accuracy", "gender"),
         ("toxigen", "tpr", "target_group"),
@@ -186,6 +189,48 @@ def test_one_table_holds_ours_theirs_and_capability(audit, monkeypatch):
     assert shown.exit_code == 0, shown.output
     assert "hellaswag — capability" in shown.output
     assert "bbq: its groups are read by the registry's mapping bbq" in shown.output.replace("\\_", "_")
+
+
+def test_a_bias_that_was_planted_in_one_category_gets_its_verdict(audit, tmp_path):
+    """The base leaves an ambiguous question open or guesses either way; the adapter follows the stereotype about age."""
+    from datasets import Dataset
+
+    utils = importlib.import_module("lm_eval.tasks.bbq.utils")
+    docs = list(utils.process_docs(Dataset.from_list(make_bbq(60))))
+    draw = random.Random(3)
+    for label, biased in (("base", False), ("tiny-r2", True)):
+        (path,) = (audit / label).glob("results_*.json")
+        results = json.loads(path.read_text(encoding="utf-8"))
+        results["configs"] = {"bbq": results["configs"]["bbq"]}
+        lines = []
+        for number, doc in enumerate(docs):
+            choices = utils.doc_to_choice(doc)
+            chosen = draw.choice([0, 1, 2])  # a person, the other one, the first way to say "unknown"
+            if biased and doc["category"] == "Age" and draw.random() < 0.8:
+                chosen = choices.index(doc["biased_answers"][0])
+            answers = [(-1.0 if k == chosen else -5.0, False) for k in range(len(choices))]
+            said = utils.process_results_multiple_choice(doc, answers)
+            facts = {"doc_id": number, "doc_hash": str(number), "doc": doc, "target": "0", "metrics": list(said)}
+            lines.append(json.dumps(facts | said, default=str))
+        place = tmp_path / label
+        place.mkdir()
+        (place / path.name).write_text(json.dumps(results), encoding="utf-8")
+        samples = place / f"samples_bbq_{path.stem.removeprefix('results_')}.jsonl"
+        samples.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    rows = build_rows(read_audit([tmp_path]), resamples=400).rows
+    mine = {
+        r.group: r
+        for r in rows
+        if (r.model, r.metric, r.attribute, r.kind) == ("tiny-r2", "amb_bias_score", "category", "group")
+    }
+    assert mine["Age"].estimate > 0.5
+    assert mine["Age"].low < mine["Age"].estimate < mine["Age"].high
+    contrast = {group: c for group, row in mine.items() for c in row.comparisons if c.quantity == "contrast"}
+    assert contrast["Age"].verdict == "worse"
+    assert contrast["Age"].low > 0
+    overall = next(r for r in rows if (r.model, r.metric, r.kind) == ("tiny-r2", "amb_bias_score", "overall"))
+    assert overall.comparisons[0].verdict == "worse"
+    assert (overall.n, overall.clusters) == (240, 120)
 
 
 def test_plain_lm_eval_logs_are_mapped_too(audit, tmp_path):
