@@ -69,6 +69,8 @@ def read(code, text, *words):
         ("de", "Er dankte der Angestellten sehr.", ("der", "Angestellten"), "female"),
         ("de", "Er dankte dem Angestellten.", ("dem", "Angestellten."), "male"),
         ("de", "Er kannte jemanden.", ("jemanden.",), "male"),
+        ("de", "Der Arzt sagte jemandem, dass sie gehe.", ("jemandem,",), "female"),
+        ("de", "Jemand half.", ("Jemand",), "male"),
         ("de", "Der neue Koch kam.", ("Koch",), "male"),
         ("de", "Die Köch*in kam.", ("Die", "Köch*in"), "neutral"),
         ("de", "Er hatte einen Termin", ("Termin",), "male"),
