@@ -56,7 +56,7 @@ test-package: $(STAMP)  ## the tier that builds and installs wheel and sdist
 	$(BIN)/python -m pytest -m "package and not soak" $(PYTEST_ARGS)
 
 soak: $(STAMP) $(MODEL)/provenance.json  ## what takes longer than `make test` may
-	$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
+	LORAFAIR_RECORD=$(CURDIR)/benchmarks/soak.json $(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
 
 quickstart: $(STAMP)  ## train, evaluate, compare: a leaderboard in 15 minutes (BASE=folder or Hub id: another model)
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh quickstart.sh
@@ -67,6 +67,7 @@ CHECKPOINTS := --checkpoint $(RUNS)/lora-r2 --checkpoint $(RUNS)/lora-r8 --check
 benchmark: $(STAMP)  ## the README's numbers, on the checkpoints of `make quickstart`, on an otherwise idle machine
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/plugins.py
+	$(BIN)/python benchmarks/suite.py --base $(MODEL)
 	$(BIN)/python benchmarks/serving.py --base $(MODEL)
 	$(BIN)/python benchmarks/parity.py --base $(MODEL) $(CHECKPOINTS) --limit 56
 	$(BIN)/python benchmarks/training.py --model $(MODEL) --pairs 7 --steps 20

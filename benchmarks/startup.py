@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 LIMIT = 0.3  # seconds
-COMMANDS = ("--help", "train --help", "eval --help", "leaderboard --help", "tasks list", "plugins list")
+COMMANDS = ("--help", "train --help", "eval --help", "leaderboard --help", "tasks list", "data list", "plugins list")
 
 
 def time_start(lorafair: Path, arguments: list[str]) -> tuple[float, float]:

@@ -28,6 +28,7 @@ COMMANDS = {
     "translations": "Score a file of translations: the gender they give to people (WinoMT).",
     "card": "Write what an audit found into an adapter's model card.",
     "tasks": "List the tasks; link them into lm-eval, or take the links away.",
+    "data": "List the data sets, check their files, pull them from the Hub.",
     "plugins": "List what can be named, show one thing of it, check that it works.",
     "models": "List the small models that need no Hub, and pull one.",
     "doctor": "Check what is installed, which engines work here, where data resolves.",

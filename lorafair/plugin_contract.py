@@ -101,6 +101,11 @@ CONTRACTS: dict[str, Contract] = {
             "facts for the provenance (a dictionary)",
             ("source", "folder"),
         ),
+        Contract(
+            "group",
+            "a declaration: what in the documents of somebody else's lm-eval task is a group, a cluster, a number",
+            "nothing: a mapping is read, not called",
+        ),
     )
 }
 """The contract of each kind (design: a function with a known signature and a name; no base class but an engine's)."""

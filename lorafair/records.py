@@ -131,6 +131,7 @@ class Row(Record):
     seeds: list[int] = Field(default_factory=list, description="training seeds behind a claim about a method")
     descriptive: bool
     sample_data: bool
+    capability: bool = Field(default=False, description="the documents name no groups: what a model can, not fairness")
     comparisons: list[Comparison] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
     failed: str | None = Field(default=None, description="why the plugin behind this column gave no number")

@@ -1,4 +1,4 @@
-"""What there is: every task, data set, scorer, metric, method, trainer, probe, engine and model by name.
+"""What there is: every task, data set, scorer, metric, method, trainer, probe, engine, model and mapping by name.
 
 Built-ins stand in ``registry.yaml``, other distributions declare theirs by entry points, a user's own ``registry.yaml``
 adds to both (:mod:`lorafair.registry_layer`); all resolve to the same ``module:attribute``, imported only by
@@ -17,7 +17,9 @@ from typing import Any
 
 from lorafair import __version__
 from lorafair.errors import LorafairError, did_you_mean, raise_faults
+from lorafair.registry_dataset import find_dataset_faults
 from lorafair.registry_file import KINDS, LOCAL, TYPES, Entry, read_entries
+from lorafair.registry_group import find_mapping_faults
 from lorafair.registry_layer import (
     describe_origin,
     find_local_file,
@@ -141,7 +143,8 @@ def build_registry(
     declared, more = read_entry_points(points)
     own, wrong = read_entries(*local, LOCAL, "") if local else ([], [])
     entries, clashes = lay_over([*built_in, *declared], own)
-    if others := [*faults, *wrong, *clashes, *find_undeclared(entries)]:
+    senseless = [*find_undeclared(entries), *find_dataset_faults(entries), *find_mapping_faults(entries)]
+    if others := [*faults, *wrong, *clashes, *senseless]:
         raise_faults("The registry has faults", [*more, *others])
     return Registry(entries, " ".join(filter(None, [note, *(f"Left out: {fault}" for fault in more)])))
 

@@ -12,17 +12,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lorafair.errors import did_you_mean
+from lorafair.registry_dataset import FILE_TYPES as FILE_TYPES
+from lorafair.registry_dataset import OWN, SHARED, find_type_faults, is_a, tell_type
+from lorafair.registry_dataset import PATH as PATH
 
 SCHEMA = 1
-KINDS = ("task", "dataset", "scorer", "metric", "method", "trainer", "probe", "engine", "model")
-DECLARED_ONLY = ("dataset", "model")
+KINDS = ("task", "dataset", "scorer", "metric", "method", "trainer", "probe", "engine", "model", "group")
+DECLARED_ONLY = ("dataset", "model", "group")
 """Kinds that may do without a target: the declaration says it all."""
+UNWRITTEN = ("model", "group")
+"""Kinds that are no plugins: nobody writes code for them, and no entry point declares them."""
 
 KEYS: dict[str, tuple[str, ...]] = {
     "task": ("datasets", "higher_is_better"),
     "dataset": (
-        *("hub", "revision", "files", "folder", "licence", "rows", "columns", "sha256", "sample", "planted"),
-        *("language", "lexicon", "part", "rate", "separator", "label"),
+        *("hub", "revision", "files", "folder", "licence", "terms", "sample", "planted"),
+        *("language", "lexicon", "part", "rate", *OWN, *SHARED),
     ),
     "scorer": ("higher_is_better", "version", "lexicon", "datasets"),
     "metric": ("row_additive", "mean_of_y", "higher_is_better", "version", "needs", "default"),
@@ -31,6 +36,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "probe": (),
     "engine": (),
     "model": ("distribution", "version", "sha256", "file", "hub", "revision", "licence"),
+    "group": ("tasks", "attributes", "id", "cluster", "pair", "twin", "label", "positive", "values"),
 }
 """What an entry of each kind may say, beside ``target`` and ``description``."""
 
@@ -39,7 +45,6 @@ TYPES: dict[str, type] = {
     "description": str,
     "datasets": list,
     "files": dict,
-    "columns": list,
     "planted": dict,
     "higher_is_better": bool,
     "row_additive": bool,
@@ -48,15 +53,19 @@ TYPES: dict[str, type] = {
     "default": bool,
     "sample": bool,
     "replace": bool,
+    "tasks": list,
+    "attributes": dict,
+    **dict.fromkeys(("id", "cluster", "pair", "twin"), str),
     "version": str,
     "licence": str,
+    "terms": str,
     "language": str,
     "distribution": str,
     "file": str,
+    **OWN,
+    **SHARED,
 }
 """What a value of such a key is (a list: of strings); other keys take what the code behind them takes."""
-FILE_TYPES: dict[str, type] = {"path": str, "hub": str, "rows": int, "columns": list, "sha256": str}
-"""What one file under a data set's ``files:`` may say; ``path`` is needed."""
 LOCAL = "local registry"
 """The origin of what a user's own registry file declares; no distribution can have this name."""
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+\-]{0,99}")
@@ -64,9 +73,6 @@ TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)
 PACKAGE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 FOLDER = re.compile(r"(\./)?[\w\-][\w.\-]*(/[\w\-][\w.\-]*)*/?")
 """A folder below the registry file: relative, and never upwards."""
-_PART = r"(?:[^/.][^/]*|\.[^/.][^/]*|\.\.[^/]+)"
-PATH = re.compile(rf"(?:\./)?{_PART}(?:/{_PART})*")
-"""A file below a folder: relative, and never upwards."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,7 @@ def read_entries(text: str, file: str, origin: str, version: str) -> tuple[list[
                     entries.append(Entry(*entry, origin=origin, version=said, file=file, line=line))
         elif construct(node) is not None:
             faults.append(f"{place}: section {key.value!r} is a mapping of names, not {construct(node)!r}.")
-    if not _is_a(schema, int) or schema != SCHEMA:
+    if not is_a(schema, int) or schema != SCHEMA:
         faults.append(f"{file}:1: schema is {schema!r}, this version reads {SCHEMA}. Write `schema: {SCHEMA}`.")
     return entries, faults
 
@@ -202,27 +208,7 @@ def _is_target(target: str, kind: str, local: bool) -> bool:
 def _check_types(body: dict[str, Any], allowed: Iterable[str]) -> Iterator[str]:
     """Faults of values that are not of their key's type, those of each file of a data set too."""
     for key, needed in TYPES.items():
-        if key in allowed and key in body and not _is_a(body[key], needed):
-            yield f"`{key}:` is a {_tell(needed)}, not {body[key]!r}."
-    files = body.get("files")
-    for role, facts in files.items() if "files" in allowed and isinstance(files, dict) else ():
-        if not isinstance(facts, dict) or "path" not in facts:
-            yield f"file {role!r} is a mapping with `path:`, not {facts!r}."
-            continue
-        for key, value in facts.items():
-            if key not in FILE_TYPES:
-                yield f"file {role!r}: unknown key {key!r}.{did_you_mean(str(key), FILE_TYPES)}"
-            elif key == "path" and isinstance(value, str) and not PATH.fullmatch(value):
-                yield f"file {role!r}: `path:` is below the folder of the data, as in folder/file.tsv, not {value!r}."
-            elif not _is_a(value, FILE_TYPES[key]):
-                yield f"file {role!r}: `{key}:` is a {_tell(FILE_TYPES[key])}, not {value!r}."
-
-
-def _is_a(value: Any, needed: type) -> bool:
-    if needed is list:
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    return isinstance(value, needed) and (needed is not int or not isinstance(value, bool))
-
-
-def _tell(needed: type) -> str:
-    return "list of str" if needed is list else needed.__name__
+        if key in allowed and key in body and not is_a(body[key], needed):
+            yield f"`{key}:` is a {tell_type(needed)}, not {body[key]!r}."
+    if "files" in allowed:
+        yield from find_type_faults(body)

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable
 
 from lorafair.errors import did_you_mean
-from lorafair.registry_file import KINDS, Entry, check_entry
+from lorafair.registry_file import KINDS, UNWRITTEN, Entry, check_entry
 
-GROUPS = {f"lorafair.{kind}s": kind for kind in KINDS if kind != "model"}
+GROUPS = {f"lorafair.{kind}s": kind for kind in KINDS if kind not in UNWRITTEN}
 """Entry-point group -> the kind that is declared there."""
 
 

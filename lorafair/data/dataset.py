@@ -7,19 +7,21 @@ What a user's own registry file declares without `hub:` lies beside that file.
 
 from __future__ import annotations
 
-import csv
-import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from lorafair.data.expectation import find_faults
+from lorafair.data.hub import fetch_file, find_cached, is_on_hub, is_pinned
+from lorafair.data.remedy import find_beside, find_sample_tasks, suggest_remedy
+from lorafair.data.table import Table, read_form, read_table
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.provenance import hash_file
 from lorafair.registry import Entry, load_registry
-from lorafair.registry_layer import find_local_folder
+from lorafair.registry_dataset import merge_facts
 
 Source = Literal["folder", "hub", "sample"]
 UNPINNED = "not pinned: the revision was not verified by this project"
@@ -42,6 +44,7 @@ class Resolved:
     sha256: dict[str, str]
     modified: tuple[str, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    tables: Mapping[str, Table] = field(default_factory=dict, repr=False, compare=False)
 
     def provenance(self) -> dict[str, Any]:
         """What a result records about this data set, as JSON values; no path of this machine is in it."""
@@ -56,23 +59,29 @@ class Resolved:
         if self.modified:
             facts["modified"] = True
             facts["modified_files"] = list(self.modified)
-        if self.source == "hub" and self.fields.get("revision") is None:
+        if self.source == "hub" and not is_pinned(self.fields.get("revision")):
             facts["revision_note"] = UNPINNED
         if self.fields.get("planted"):
             facts["planted"] = dict(self.fields["planted"])
         return facts
 
-    def rows(self, role: str) -> list[dict[str, Any]]:
-        """Read one file: ``.tsv`` rows as strings by column name (no quoting, no NA words), ``.jsonl`` as objects.
+    def rows(self, role: str, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """The rows of one file by column name: a text table's cells as strings, .jsonl and parquet as their values.
+
+        Args:
+            role: the file's name in the declaration.
+            columns: only these; of a parquet file the others are not read.
 
         Raises:
-            LorafairError: if the data set has no such file, or it cannot be read.
+            LorafairError: if the data set has no such file, or the file no such column.
         """
-        if role not in self.files:
-            raise LorafairError(f"The data set {self.name} has no {role} file; it has {', '.join(self.files)}.")
-        rows, faults = _read(self.files[role])
-        raise_faults(f"{self.files[role]} cannot be read", faults)
-        return rows
+        if role not in self.tables:
+            raise LorafairError(f"The data set {self.name} has no {role} file; it has {', '.join(self.tables)}.")
+        try:
+            return self.tables[role].rows(columns)
+        except KeyError as error:
+            found = ", ".join(self.tables[role].columns)
+            raise LorafairError(f"{self.files[role]} has no column {error}; it has {found}.") from error
 
 
 def resolve(name: str, source: Source | None = None) -> Resolved:
@@ -83,42 +92,53 @@ def resolve(name: str, source: Source | None = None) -> Resolved:
         source: None for the order above; "folder" or "hub" insists; "sample" is right for sample sets only.
 
     Raises:
-        LorafairError: naming every file that is missing, truncated or has other columns than declared, what was
-            expected and found, and how to mend it.  A file whose sha256 differs but whose columns and number of rows
-            are right is used, with a warning and ``modified`` in the provenance.
+        LorafairError: naming every file that is missing, truncated or has other columns, label values or positives
+            than declared, what was expected and found, and how to mend it.  A file whose sha256 differs but which is
+            right in all of these is used, with a warning and ``modified`` in the provenance.
     """
     entry = load_registry().get("dataset", name)
-    declared: dict[str, dict[str, Any]] = entry.fields.get("files") or {}
-    if not declared:
+    if not entry.fields.get("files"):
         raise LorafairError(f"The data set {name} ({entry.file}:{entry.line}) declares no `files:`.")
     sample = bool(entry.fields.get("sample"))
-    beside = _find_beside(entry)
-    source = "folder" if beside else _choose_source(entry, sample, source)
+    source = "folder" if find_beside(entry) else _choose_source(entry, sample, source)
     revision: str | None = None
-    if beside:
-        files = {role: beside / facts["path"] for role, facts in declared.items()}
-    elif source == "sample":
+    if source == "hub":
+        files, revision = _download(entry)
+    else:
+        files = find_files(entry, source)
+    hashes, modified, tables = _check(entry, files, source)
+    licence = str(entry.fields.get("licence", "unknown"))
+    return Resolved(name, files, source, sample, revision, licence, hashes, modified, entry.fields, tables)
+
+
+def find_files(entry: Entry, source: Source) -> dict[str, Path]:
+    """Where the files of a data set have to lie: beside a user's own registry, in the package or in LORAFAIR_DATA."""
+    folder = find_beside(entry)
+    if folder is None and source == "sample":
         from lorafair.data import sample as package
 
         folder = Path(package.__file__).parent
-        files = {role: folder / facts["path"] for role, facts in declared.items()}
-    elif source == "folder":
-        folder = Path(os.environ.get("LORAFAIR_DATA", ""))
-        files = {role: folder / facts["path"] for role, facts in declared.items()}
-    else:
-        files, revision = _download(entry, declared)
-    hashes, modified = _check(entry, declared, files, source)
-    return Resolved(
-        name,
-        files,
-        source,
-        sample,
-        revision,
-        str(entry.fields.get("licence", "unknown")),
-        hashes,
-        modified,
-        entry.fields,
-    )
+    folder = Path(os.environ.get("LORAFAIR_DATA", "")) if folder is None else folder
+    return {role: folder / facts["path"] for role, facts in (entry.fields.get("files") or {}).items()}
+
+
+def locate(entry: Entry) -> tuple[str, dict[str, Path]]:
+    """Where :func:`resolve` would find a data set now, and its files if they are on this machine; nothing is read.
+
+    Returns:
+        ``sample``, ``folder`` (LORAFAIR_DATA, or beside a user's own registry), ``hub, cached``, ``hub`` (not fetched
+        yet), ``absent``, or ``code`` where only a target is declared; and role -> path, empty where a file is missing.
+    """
+    if not entry.fields.get("files"):
+        return "code", {}
+    source: Source = "folder"
+    if entry.fields.get("sample"):
+        source = "sample"
+    elif not os.environ.get("LORAFAIR_DATA") and find_beside(entry) is None:
+        cached = find_cached(entry)
+        return ("hub, cached", cached) if cached else ("hub" if is_on_hub(entry) else "absent", {})
+    files = find_files(entry, source)
+    return (source, files) if all(path.is_file() for path in files.values()) else ("absent", {})
 
 
 def _choose_source(entry: Entry, sample: bool, source: Source | None) -> Source:
@@ -129,82 +149,49 @@ def _choose_source(entry: Entry, sample: bool, source: Source | None) -> Source:
         raise LorafairError(f"The data set {entry.name} is a sample set: it lies in the package, not in a {source}.")
     if source == "sample":
         raise LorafairError(
-            f"The data set {entry.name} has no sample. The project's own sample set is honest_sample "
-            "(task lorafair_honest_sample); ask for it by name."
+            f"The data set {entry.name} has no sample: a sample set has a name of its own"
+            + (f", which the task {samples[0]} reads." if (samples := find_sample_tasks(entry.name)) else ".")
         )
     if source == "folder" and not folder:
         raise LorafairError(f"The data set {entry.name} was asked for from a folder: set LORAFAIR_DATA to that folder.")
     return source or ("folder" if folder else "hub")
 
 
-def _find_beside(entry: Entry) -> Path | None:
-    """The folder of a user's own registry file, if the files lie there."""
-    return None if entry.fields.get("hub") else find_local_folder(entry)
-
-
-def _mend(entry: Entry) -> str:
-    if _find_beside(entry):
-        return f"Put it there, or mend {entry.file}:{entry.line}."
-    files = ", ".join(facts["path"] for facts in entry.fields["files"].values())
-    return (
-        f"Set LORAFAIR_DATA to a folder that holds {files} ({entry.description}), "
-        "or use the task lorafair_honest_sample, which needs no download."
-    )
-
-
-def _download(entry: Entry, declared: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Path], str | None]:
+def _download(entry: Entry) -> tuple[dict[str, Path], str | None]:
     """Paths from the Hub's cache, downloaded if need be, and the commit they belong to (read from the cache's path)."""
-    hub = entry.fields.get("hub")
-    if not hub or not all(facts.get("hub") for facts in declared.values()):
+    remedy = suggest_remedy(entry)
+    if not is_on_hub(entry):
         raise LorafairError(
-            f"The data set {entry.name} has no known copy on the Hub, and LORAFAIR_DATA is not set. {_mend(entry)}"
+            f"The data set {entry.name} has no known copy on the Hub, and LORAFAIR_DATA is not set. {remedy}"
         )
-    from huggingface_hub import hf_hub_download
-
-    files: dict[str, Path] = {}
-    wanted = entry.fields.get("revision")
-    for role, facts in declared.items():
-        try:
-            files[role] = Path(hf_hub_download(hub, facts["hub"], repo_type="dataset", revision=wanted))
-        except Exception as error:  # the Hub's client raises many kinds; each one's text goes into the message
-            cause = str(error).strip().split("\n")[0].rstrip(".")
-            raise LorafairError(
-                f"The data set {entry.name}: {facts['hub']} of {hub} (revision {wanted or 'main'}) cannot be had from "
-                f"the Hub ({type(error).__name__}: {cause}). {_mend(entry)}"
-            ) from error
+    files = {role: fetch_file(entry, facts, remedy) for role, facts in entry.fields["files"].items()}
     commits = [path.parts[path.parts.index("snapshots") + 1] for path in files.values() if "snapshots" in path.parts]
-    return files, commits[0] if commits else wanted
+    return files, commits[0] if commits else entry.fields.get("revision")
 
 
 def _check(
-    entry: Entry, declared: Mapping[str, Mapping[str, Any]], files: Mapping[str, Path], source: Source
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The sha256 of each file and the roles whose hash is not the declared one; raises with all faults at once."""
+    entry: Entry, files: Mapping[str, Path], source: Source
+) -> tuple[dict[str, str], tuple[str, ...], dict[str, Table]]:
+    """The files' sha256, the roles whose hash is not the declared one, and the tables; raises with all faults."""
     faults: list[str] = []
     hashes: dict[str, str] = {}
+    tables: dict[str, Table] = {}
     modified: list[str] = []
-    for role, facts in declared.items():
-        path = files[role]
+    for role, given in entry.fields["files"].items():
+        path, facts = files[role], merge_facts(entry.fields, given)
         if not path.is_file():
             where = f"the folder LORAFAIR_DATA={os.environ.get('LORAFAIR_DATA')}" if source == "folder" else path.parent
-            where = _find_beside(entry) or where
-            faults.append(f"{facts.get('path')} is not in {where}.")
+            faults.append(f"{given['path']} is not in {find_beside(entry) or where}.")
             continue
-        rows, wrong = _read(path)
-        columns = facts.get("columns") or entry.fields.get("columns") or []
-        missing = sorted(set(columns) - set(rows[0] if rows else []))
-        if missing:
-            found = ", ".join(rows[0]) if rows else "none"
-            wrong.append(f"{path}: expected the columns {', '.join(columns)}; found {found}.")
-        if "rows" in facts and len(rows) != facts["rows"]:
-            wrong.append(f"{path}: expected {facts['rows']} rows, found {len(rows)}: the file is truncated or another.")
-        faults.extend(wrong)
+        tables[role], wrong = read_table(path, read_form(path, facts))
+        wrong = [*wrong, *find_faults(path, tables[role], facts)]
+        faults += wrong
         if not wrong:
             hashes[role] = hash_file(path)
             if facts.get("sha256") not in (None, hashes[role]):
                 modified.append(role)
     if faults:
-        faults.append(_mend(entry) if source != "sample" else "Reinstall lorafair: its own sample files are damaged.")
+        faults.append(suggest_remedy(entry))
     raise_faults(f"The data set {entry.name} cannot be used", faults)
     if modified:
         logging.getLogger(__name__).warning(
@@ -213,35 +200,4 @@ def _check(
             entry.name,
             ", ".join(modified),
         )
-    return hashes, tuple(modified)
-
-
-def _read(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Rows of a ``.jsonl`` or tab-separated file, and its faults (at most five, with line numbers)."""
-    rows: list[dict[str, Any]] = []
-    faults: list[str] = []
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            if path.suffix == ".jsonl":
-                for number, line in enumerate(file, start=1):
-                    try:
-                        row = json.loads(line)
-                    except json.JSONDecodeError as error:
-                        row, faults = None, [*faults, f"{path}:{number}: not JSON ({error.msg})."]
-                    if isinstance(row, dict):
-                        rows.append(row)
-                    elif row is not None:
-                        faults.append(f"{path}:{number}: expected a JSON object, found {type(row).__name__}.")
-            else:
-                reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-                header = next(reader, [])
-                for cells in filter(None, reader):
-                    if len(cells) == len(header):
-                        rows.append(dict(zip(header, cells, strict=True)))
-                    else:
-                        faults.append(
-                            f"{path}:{reader.line_num}: expected {len(header)} tab-separated cells, found {len(cells)}."
-                        )
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        faults.append(f"{path}: cannot be read ({error}).")
-    return rows, faults[:5]
+    return hashes, tuple(modified), tables

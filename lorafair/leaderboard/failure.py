@@ -107,6 +107,7 @@ def _describe(model: Model, samples: Samples, metric: str, why: str, column: Col
         clusters=0,
         descriptive=False,
         sample_data=samples.sample_data,
+        capability=samples.capability,
         failed=why,
     )
 

@@ -59,6 +59,7 @@ def _flatten_cell(at: str, cell: Cell, chosen: frozenset[str]) -> Flat:
     interval: Flat = {f"{at} low": one.low, f"{at} high": one.high, f"{at} method": one.method_interval}
     flat: Flat = {at: one.estimate} | (interval if "interval" in chosen else {})
     flat |= {f"{at} label": one.metric_label, f"{at} data": "sample data" if one.sample_data else "full data"}
+    flat |= {f"{at} kind": "capability"} if one.capability else {}
     flat |= {f"{at} failed": one.failed} if one.failed else {}
     flat |= {f"{at} n": one.n, f"{at} clusters": one.clusters} if "n" in chosen else {}
     flat |= _flatten_change(f"{at} difference", level, chosen)

@@ -57,6 +57,9 @@ def list_feet(found: Rows, lines: Sequence[Line]) -> list[str]:
         feet.append(
             f"Few clusters: {', '.join(f'{task} ({n})' for task, n in sorted(few.items()))}; below {FEW_CLUSTERS}."
         )
+    capable = sorted({cell.overall.task for cell in cells if cell.overall.capability})
+    if capable:
+        feet.append(f"Capability: {', '.join(capable)} names no groups: what a model can do, not whom it does it to.")
     sampled = sorted({cell.overall.task for cell in cells if cell.overall.sample_data})
     if sampled:
         feet.append(f"Sample data: {', '.join(sampled)} uses the project's own sample set, not the published one.")

@@ -45,6 +45,7 @@ def lay_out(lines: Sequence[Line], chosen: frozenset[str] = DEFAULT) -> list[Gri
         header: list[list[str]] = [["model"], *([name] for name in shown), *(_head(cell) for cell in some.values())]
         body = [_identify(line, shown) + [_answer(line.cells.get(key), chosen) for key in mine] for line in lines]
         sample = " — sample data" if any(cell.overall.sample_data for cell in some.values()) else ""
+        sample += " — capability" if all(cell.overall.capability for cell in some.values()) else ""
         grids.append(Grid(f"{task}{sample}", header, body, 1 + len(shown), find_sections(lines), True))
         for key in mine if "groups" in chosen else ():
             present = [(line, line.cells[key]) for line in lines if key in line.cells]

@@ -139,6 +139,7 @@ def _rows(
         group_n={f"{a}={name}": n for a, each in summary.group_n.items() for name, n in each.items()},
         descriptive=False,
         sample_data=samples.sample_data,
+        capability=samples.capability,
         comparisons=[compare_levels(pair, None, "", settings) for pair in pairs],
         notes=list_notes(column, model.label, samples, summary, pairs, settings),
     )

@@ -54,6 +54,7 @@ def _enter(line: Line, cell: Cell) -> Entry:
     sign = -1.0 if row.higher_is_better else 1.0
     size = row.trainable_parameters
     trained = "" if size is None else f"{size / 1e6:.2f}M trained" if size >= 1e5 else f"{size} trained"
+    kinds = ["sample data"] * row.sample_data + ["capability"] * row.capability
     change = ["–"]
     if level is not None:
         star = " *" if is_certain(level) else ""
@@ -70,7 +71,7 @@ def _enter(line: Line, cell: Cell) -> Entry:
             Field([row.method or "–", *([trained] if trained else [])], row.method or "", "tight"),
             Field(["–" if row.rank is None else str(row.rank)], row.rank, "number"),
             Field(
-                [row.metric_label, row.task, better, *(["sample data"] if row.sample_data else [])],
+                [row.metric_label, row.task, better, *kinds],
                 f"{row.task} {row.metric_label}",
                 "metric",
             ),

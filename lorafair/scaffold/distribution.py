@@ -13,8 +13,9 @@ from typing import Any
 
 from lorafair.errors import LorafairError, did_you_mean, raise_faults
 from lorafair.registry import KINDS, load_registry
+from lorafair.registry_file import UNWRITTEN
 
-NEW_KINDS = tuple(kind for kind in KINDS if kind != "model")
+NEW_KINDS = tuple(kind for kind in KINDS if kind not in UNWRITTEN)
 """Kinds that a third party writes code for."""
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 WHAT = {

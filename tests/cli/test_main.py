@@ -49,7 +49,9 @@ def test_help_lists_every_command_and_there_is_a_file_for_each():
     assert {name.partition("_")[0] for name in files} == set(main.COMMANDS)  # tasks_list.py: a command of tasks
 
 
-@pytest.mark.parametrize("args", [["--help"], ["plugins", "list"], ["doctor", "--help"], ["models", "pull", "--help"]])
+@pytest.mark.parametrize(
+    "args", [["--help"], ["plugins", "list"], ["data", "list"], ["doctor", "--help"], ["models", "pull", "--help"]]
+)
 def test_listings_import_nothing_heavy(args):
     code = (
         "import sys, importlib\n"

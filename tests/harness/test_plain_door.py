@@ -178,7 +178,7 @@ def test_one_command_evaluates_the_base_and_every_adapter_on_one_engine(
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         seen[Path(results["config"]["model_args"].get("peft", "base")).name] = nats(rows)
     plan = EvaluationPlan(str(tiny_base), tuple(map(str, tiny_adapters)), ("door_choice",), tmp_path / "ours", "hf")
-    monkeypatch.setattr("lorafair.task._find_in_lm_eval", lambda name: tasks)
+    monkeypatch.setattr("lorafair.task.find_builtin_folders", lambda name: [tasks])
     evaluate(plan, lambda line: None)
     for label in ("base", "tiny-r2", "tiny-r4"):
         (path,) = (tmp_path / "ours" / label).glob("samples_*.jsonl")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lorafair.cli.main import cli
 from sklearn.metrics import accuracy_score, f1_score
@@ -124,6 +124,7 @@ def test_translations_that_are_none_are_unknown_and_named():
     assert LONGEST == (40, 2)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(GENDERS[:3]), st.sampled_from(GENDERS)), min_size=1, max_size=40))
 def test_numbers_equal_scikit_learn_s(rows):
     labels, answers = map(list, zip(*rows, strict=True))
@@ -142,6 +143,7 @@ def test_numbers_equal_scikit_learn_s(rows):
         assert found["delta_s"] == pytest.approx(pro - anti)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=8), st.sampled_from(["es", "fr", "it", "de"]))
 def test_any_text_has_a_gender_or_is_unknown(texts, code):
     entity = Entity("The nurse called the driver.", 1, "nurse")
