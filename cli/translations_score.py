@@ -46,7 +46,8 @@ def _tell(found: dict[str, Any]) -> str:
         f"  F1         male {show('f1_male')}, female {show('f1_female')}; delta G {show('delta_g', signed=True)}",
         f"  accuracy   pro-stereotypical {show('acc_pro')}, anti-stereotypical {show('acc_anti')}; "
         f"delta S {show('delta_s', signed=True)}",
-        f"  found      no gender shown {show('neutral')}, unknown {show('unknown')}",
+        f"  found      no gender shown {show('neutral')}, unknown {show('unknown')}; "
+        f"person recognised {show('recognised')}",
         *(
             f"  gold {gold + ':':<9}" + ", ".join(f"{many} {answer}" for answer, many in row.items())
             for gold, row in found["found"].items()

@@ -4,35 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
+
+ORDERS = 4
 
 
-def corpus_bleu(texts: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """BLEU of a whole set of translations, 0 to 100; NaN for none.
+class Counted(NamedTuple):
+    """One translation's BLEU (0 to 100) and the numbers whose sums over translations give that of them all.
+
+    ``sums``: matching n-grams of each order from 1 to 4, n-grams of each order, its length and the nearest reference's.
+    """
+
+    score: float
+    sums: tuple[int, ...]
+
+
+def count_bleu(text: str, references: Sequence[str]) -> Counted:
+    """BLEU of one translation, orders without an n-gram left out (sacrebleu's ``use_effective_order``).
+
+    The mean of such scores is not the BLEU of a set; it is a number that a sentence has, so that it can be compared by
+    group and resampled.
+    """
+    found = _load().sentence_score(text, list(references))
+    return Counted(float(found.score), (*found.counts, *found.totals, found.sys_len, found.ref_len))
+
+
+def sum_bleu(sums: Iterable[Sequence[int]]) -> float:
+    """BLEU of a whole set of translations, 0 to 100; NaN for none. sacrebleu's ``corpus_score``.
 
     Args:
-        texts: translations.
-        references: of each translation, as many for each.
+        sums: each translation's (:class:`Counted`).
     """
-    if not texts:
+    columns = [sum(column) for column in zip(*sums, strict=True)]
+    if not columns:
         return float("nan")
-    columns = [list(column) for column in zip(*references, strict=True)]
-    return float(_load(effective=False).corpus_score(list(texts), columns).score)
-
-
-def sentence_bleu(text: str, references: Sequence[str]) -> float:
-    """BLEU of one translation, 0 to 100, orders without a match left out (sacrebleu's ``use_effective_order``).
-
-    Its mean over sentences is not the BLEU of the set; it is a number that a sentence has, so that it can be compared
-    by group and resampled.
-    """
-    return float(_load(effective=True).sentence_score(text, list(references)).score)
-
-
-def aggregate_bleu(items: Iterable[tuple[str, Sequence[str]]]) -> float:
-    """:func:`corpus_bleu` of (translation, references) pairs: lm-eval's aggregation."""
-    found = list(items)
-    return corpus_bleu([text for text, _ in found], [references for _, references in found])
+    matches, ngrams, (length, nearest) = columns[:ORDERS], columns[ORDERS : 2 * ORDERS], columns[2 * ORDERS :]
+    return float(_load().compute_bleu(matches, ngrams, length, nearest, smooth_method="exp").score)
 
 
 def describe_bleu() -> str:
@@ -42,8 +49,8 @@ def describe_bleu() -> str:
     return f"sacrebleu {__version__}, 13a, exp, lower case, references swapped by gender"
 
 
-@lru_cache(maxsize=2)
-def _load(effective: bool) -> Any:
+@lru_cache(maxsize=1)
+def _load() -> Any:
     from sacrebleu.metrics.bleu import BLEU
 
-    return BLEU(lowercase=True, effective_order=effective)
+    return BLEU(lowercase=True, effective_order=True)

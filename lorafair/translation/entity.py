@@ -27,12 +27,17 @@ class Entity:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a translation says: the gender, the words it was read from, what is wrong with it, whether it was cut."""
+    """What a translation says of the entity.
+
+    ``gender``; ``words``: those it was read from; ``fault``: why it could not be; ``cut``: whether only its beginning
+    was read; ``recognised``: whether one of the words is known to translate the entity's name.
+    """
 
     gender: Gender
     words: str
     fault: Fault | None = None
     cut: bool = False
+    recognised: bool = False
 
 
 def read_entities(entities: Sequence[Entity], translations: Sequence[str], language: Language) -> list[Reading]:
@@ -70,7 +75,9 @@ def read_entities(entities: Sequence[Entity], translations: Sequence[str], langu
             continue
         positions = _find_positions(entity, sources[at], folded[at], links[at], known)
         words = " ".join(targets[at][position] for position in positions)
-        readings.append(Reading(language.read_gender(targets[at], positions), words, None, cut[at]))
+        named = [read_word(source) for source in sources[at][entity.index :][: _count_words(entity)]]
+        recognised = any(hint(word, folded[at][position]) for word in named for position in positions)
+        readings.append(Reading(language.read_gender(targets[at], positions), words, None, cut[at], recognised))
     return readings
 
 
@@ -90,7 +97,7 @@ def _find_positions(
     Where nothing is linked to its words, the one that looks like a known translation of them and stands nearest to
     the diagonal is taken.
     """
-    named = range(entity.index, entity.index + max(len(entity.profession.split()), 1))
+    named = range(entity.index, entity.index + _count_words(entity))
     before = entity.index - 1
     article = [before] if before >= 0 and source[before].lower() in ARTICLES else []
     positions = {place: [at for at, link in enumerate(links) if link == place] for place in (*article, *named)}
@@ -101,3 +108,7 @@ def _find_positions(
             share = entity.index / len(source)
             return [min(alike, key=lambda at: abs(at / len(target) - share))]
     return [at for place in (*article, *named) for at in positions[place]]
+
+
+def _count_words(entity: Entity) -> int:
+    return max(len(entity.profession.split()), 1)

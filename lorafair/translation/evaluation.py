@@ -1,19 +1,18 @@
-"""WinoMT's numbers over a set of translations, in percent."""
+"""WinoMT's numbers over a set of translations."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from lorafair.translation.language import GENDERS
 
 
 def measure_genders(
     labels: Sequence[str], answers: Sequence[str], stereotypes: Sequence[str | None]
-) -> dict[str, float | None]:
-    """Accuracy, F1 of each gender, ΔG and ΔS (Stanovsky, Smith and Zettlemoyer 2019), in percent, to two decimals.
+) -> dict[str, float]:
+    """Accuracy, F1 of each gender, ΔG and ΔS (Stanovsky, Smith and Zettlemoyer 2019), as shares in [0, 1] or [-1, 1].
 
     Args:
         labels: gold genders of n sentences: male, female or neutral.
@@ -22,7 +21,7 @@ def measure_genders(
 
     Returns:
         ``acc``; ``f1_male``, ``f1_female`` and ``delta_g``, their difference; ``acc_pro``, ``acc_anti`` and
-        ``delta_s``, theirs; ``neutral`` and ``unknown``, shares of the answers.  None where it cannot be estimated.
+        ``delta_s``, theirs; ``neutral`` and ``unknown``, shares of the answers.  NaN where it cannot be estimated.
     """
     found = Counter(zip(labels, answers, strict=True))
     n = len(labels)
@@ -33,15 +32,15 @@ def measure_genders(
     }
     pro, anti = (_share(sum(parts[name]), len(parts[name])) for name in ("pro", "anti"))
     return {
-        "acc": _round(_share(sum(many for (label, answer), many in found.items() if label == answer), n)),
-        "f1_male": _round(male),
-        "f1_female": _round(female),
-        "delta_g": _round(male - female),
-        "acc_pro": _round(pro),
-        "acc_anti": _round(anti),
-        "delta_s": _round(pro - anti),
-        "neutral": _round(_share(sum(answer == "neutral" for answer in answers), n)),
-        "unknown": _round(_share(sum(answer == "unknown" for answer in answers), n)),
+        "acc": _share(sum(many for (label, answer), many in found.items() if label == answer), n),
+        "f1_male": male,
+        "f1_female": female,
+        "delta_g": male - female,
+        "acc_pro": pro,
+        "acc_anti": anti,
+        "delta_s": pro - anti,
+        "neutral": _share(sum(answer == "neutral" for answer in answers), n),
+        "unknown": _share(sum(answer == "unknown" for answer in answers), n),
     }
 
 
@@ -52,15 +51,9 @@ def count_genders(labels: Sequence[str], answers: Sequence[str]) -> dict[str, di
 
 
 def _score(found: Counter[tuple[str, str]], gender: str) -> float:
-    both = found[gender, gender]
-    return _share(
-        2 * both, sum(many * ((label == gender) + (answer == gender)) for (label, answer), many in found.items())
-    )
+    named = sum(many * ((label == gender) + (answer == gender)) for (label, answer), many in found.items())
+    return _share(2 * found[gender, gender], named)
 
 
 def _share(part: float, whole: float) -> float:
     return part / whole if whole else math.nan
-
-
-def _round(share: float) -> Any:
-    return None if math.isnan(share) else round(100 * share, 2)

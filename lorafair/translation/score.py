@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,10 @@ def score_translations(
         dataset: the sentences: ``winomt``, or a sample set.
 
     Returns:
-        The summary (``n``, the numbers of :func:`lorafair.translation.evaluation.measure_genders` in percent,
-        ``found`` by gold gender, ``excluded``, ``faults``, ``cut``, ``data``), and one row for each of the n sentences.
+        The summary (``n``; the numbers of :func:`lorafair.translation.evaluation.measure_genders` in percent to two
+        decimals, None where they cannot be estimated; ``recognised``, the percentage in which the entity's words are a
+        known translation of it; ``found`` by gold gender, ``excluded``, ``faults``, ``cut``, ``data``), and one row for
+        each of the n sentences.
 
     Raises:
         LorafairError: for an unknown language, a file or data that cannot be read, and where no sentence is the data's.
@@ -50,7 +53,8 @@ def score_translations(
     summary = {
         "language": language,
         "n": len(labels),
-        **measure_genders(labels, answers, stereotypes),
+        **{name: _as_percent(share) for name, share in measure_genders(labels, answers, stereotypes).items()},
+        "recognised": _as_percent(sum(each.recognised for each in readings) / len(readings)),
         "found": count_genders(labels, answers),
         "excluded": matched.excluded | {"no_separator": without},
         "faults": {name: faults[name] for name in FAULTS},
@@ -66,8 +70,13 @@ def score_translations(
             "gender": document["label"],
             "found": reading.gender,
             "words": reading.words,
+            "recognised": reading.recognised,
             "fault": reading.fault,
         }
         for document, translation, reading in zip(matched.documents, matched.translations, readings, strict=True)
     ]
     return summary, rows
+
+
+def _as_percent(share: float) -> float | None:
+    return None if math.isnan(share) else round(100 * share, 2)

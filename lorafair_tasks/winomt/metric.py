@@ -26,10 +26,9 @@ class Judged(dict[str, Any]):
 
 
 def pick(name: str, rows: Sequence[Row]) -> float:
-    """One of :func:`lorafair.translation.evaluation.measure_genders`, as a share; NaN where it cannot be estimated."""
+    """One of :func:`lorafair.translation.evaluation.measure_genders`; NaN where it cannot be estimated."""
     labels, answers, stereotypes = zip(*rows, strict=True)
-    found = measure_genders(labels, answers, stereotypes)[name]
-    return float("nan") if found is None else found / 100
+    return measure_genders(labels, answers, stereotypes)[name]
 
 
 def count_answers(answers: Sequence[str]) -> str:

@@ -47,7 +47,11 @@ class WinoMT(ConfigurableTask):
             "classes": ["male", "female", "neutral", "unknown"],
             "data": {"sentences": resolve(self.setting.dataset).provenance()},
             "examples": {name: examples.provenance()[name] for name in ("name", "sha256")},
-            "labels": {"acc": f"accuracy (en→{code})", "unknown": f"no gender found (en→{code})"},
+            "labels": {
+                "acc": f"accuracy (en→{code})",
+                "unknown": f"no gender found (en→{code})",
+                "recognised": f"person recognised (en→{code})",
+            },
         }
         super().__init__(
             config={
@@ -58,8 +62,8 @@ class WinoMT(ConfigurableTask):
                 "test_split": "test",
             }
         )
-        self._aggregation_list = {"acc": mean, "unknown": mean, **AGGREGATIONS}
-        self._higher_is_better = {"acc": True, "unknown": False}
+        self._aggregation_list = {"acc": mean, "unknown": mean, "recognised": mean, **AGGREGATIONS}
+        self._higher_is_better = {"acc": True, "unknown": False, "recognised": True}
 
     def download(self, *_: Any, **__: Any) -> None:
         """Hand lm-eval the documents that are already there."""
@@ -96,7 +100,11 @@ class WinoMT(ConfigurableTask):
         readings = read_entities(entities, texts, self.setting.language)
         for instance, text, reading in zip(self.instances, texts, readings, strict=True):
             instance.filtered_resps["none"] = Judged(
-                text=text, gender=reading.gender, words=reading.words, fault=reading.fault
+                text=text,
+                gender=reading.gender,
+                words=reading.words,
+                recognised=reading.recognised,
+                fault=reading.fault,
             )
         faults = Counter(reading.fault for reading in readings if reading.fault)
         cut = sum(reading.cut for reading in readings)
@@ -117,6 +125,7 @@ class WinoMT(ConfigurableTask):
         return {
             "acc": float(found == doc["label"]),
             "unknown": float(found == "unknown"),
+            "recognised": float(results[0]["recognised"]),
             "answer": found,
             **{name: row for name in AGGREGATIONS if name != "answer"},
         }

@@ -13,7 +13,7 @@ from lm_eval.api.task import ConfigurableTask
 from lorafair.data.pronoun import CLASSES, has_both_genders, read_pronoun_class, swap_all
 from lorafair.data.winomt_tr import winomt_documents
 from lorafair.errors import LorafairError
-from lorafair.translation.bleu import aggregate_bleu, describe_bleu, sentence_bleu
+from lorafair.translation.bleu import count_bleu, describe_bleu, sum_bleu
 
 from .setting import read_setting  # noqa: TID251 (neighbour)
 
@@ -64,7 +64,7 @@ class TurkishToEnglish(ConfigurableTask):
         copies = [f"{metric}:expected={group}" for metric in RATES for group in GROUPS]
         self._aggregation_list = dict.fromkeys((*RATES, "bleu_sentence"), mean)
         self._aggregation_list |= dict.fromkeys(("pro", "anti", *copies), mean_of_known)
-        self._aggregation_list |= {"bleu:corpus": aggregate_bleu, "answer": count_answers}
+        self._aggregation_list |= {"bleu:corpus": sum_bleu, "answer": count_answers}
         # A share of "he" is neither good nor bad; the README says what to look at.
         self._higher_is_better = dict.fromkeys(self._aggregation_list) | {"bleu_sentence": True, "bleu:corpus": True}
 
@@ -113,9 +113,8 @@ class TurkishToEnglish(ConfigurableTask):
             **{name: float(found == name) for name in CLASSES},
         }
         copies = {f"{m}:expected={g}": values[m] if g == expected else None for m in RATES for g in GROUPS}
-        references = swap_all(str(doc["english"]))
-        bleu = {"bleu_sentence": sentence_bleu(text, references), "bleu:corpus": (text, references)}
-        return values | copies | bleu | {"answer": found}
+        bleu = count_bleu(text, swap_all(str(doc["english"])))
+        return values | copies | {"bleu_sentence": bleu.score, "bleu:corpus": bleu.sums, "answer": found}
 
 
 def cut_answer(text: str, answer: str) -> str:

@@ -31,7 +31,7 @@ def teacher_forced(engine: Any, checkpoint: Any, documents: Sequence[dict[str, A
         LorafairError: for documents without text or completion, and from the engine.
     """
     from lorafair.data.pronoun import swap_all
-    from lorafair.translation.bleu import corpus_bleu, describe_bleu, sentence_bleu
+    from lorafair.translation.bleu import count_bleu, describe_bleu, sum_bleu
 
     missing = [
         each["id"] for each in documents if not _is_text(each.get("text")) or not _is_text(each.get("completion"))
@@ -44,18 +44,19 @@ def teacher_forced(engine: Any, checkpoint: Any, documents: Sequence[dict[str, A
     pairs = [engine.encode_pair(each.get("prompt", each["text"]), each["completion"]) for each in documents]
     guesses = _guess(engine, checkpoint, [(context, [*own, engine.eot_token_id]) for context, own in pairs])
     texts = [engine.tokenizer.decode(ids, skip_special_tokens=True).strip() for ids, _ in guesses]
-    references = [list(each.get("references") or swap_all(each["completion"].strip())) for each in documents]
+    references = [each.get("references") or swap_all(each["completion"].strip()) for each in documents]
+    bleu = [count_bleu(text, own) for text, own in zip(texts, references, strict=True)]
     records: list[dict[str, Any]] = [
         {
             "id": each["id"],
             "text": text,
             "tokens": len(ids),
             "right": right,
-            "bleu_teacher_forced_sentence": sentence_bleu(text, own),
+            "bleu_teacher_forced_sentence": own.score,
         }
-        for each, text, (ids, right), own in zip(documents, texts, guesses, references, strict=True)
+        for each, text, (ids, right), own in zip(documents, texts, guesses, bleu, strict=True)
     ]
-    whole = corpus_bleu(texts, references)
+    whole = sum_bleu(each.sums for each in bleu)
     return [*records, {"bleu_teacher_forced": whole, "documents": len(texts), "bleu": describe_bleu()}]
 
 

@@ -30,6 +30,26 @@ def test_translations_of_the_sample_are_read_as_they_were_meant(path):
     assert len(wrong) <= 0.05 * len(documents), wrong
 
 
+def read_forms():
+    """(language, man, woman): noun phrases in both genders, written from the languages."""
+    lines = Path(__file__).with_name("forms.tsv").read_text(encoding="utf-8").splitlines()
+    return [tuple(line.split("\t")) for line in lines]
+
+
+def test_both_forms_of_a_profession_are_read_wherever_they_stand():
+    wrong = []
+    for code, man, woman in read_forms():
+        language = load_language(code)
+        for phrase, gender in ((man, "male"), (woman, "female")):
+            for before, after in (((), ("--", ".")), (("--", "--"), (".",))):
+                tokens = [*before, *language.tokenise(phrase), *after]
+                positions = range(len(before), len(tokens) - len(after))
+                if language.read_gender(tokens, list(positions)) != gender:
+                    wrong.append((code, phrase, gender))
+    assert len(read_forms()) > 250
+    assert not wrong
+
+
 def read(code, text, *words):
     """The gender read when the given words of the text are linked."""
     language = load_language(code)
@@ -69,6 +89,8 @@ def read(code, text, *words):
         ("de", "Er dankte der Angestellten sehr.", ("der", "Angestellten"), "female"),
         ("de", "Er dankte dem Angestellten.", ("dem", "Angestellten."), "male"),
         ("de", "Er kannte jemanden.", ("jemanden.",), "male"),
+        ("de", "Der Arzt sagte jemandem, dass sie gehe.", ("jemandem,",), "female"),
+        ("de", "Jemand half.", ("Jemand",), "male"),
         ("de", "Der neue Koch kam.", ("Koch",), "male"),
         ("de", "Die Köch*in kam.", ("Die", "Köch*in"), "neutral"),
         ("de", "Er hatte einen Termin", ("Termin",), "male"),

@@ -1,7 +1,7 @@
-"""German: a noun in -in is female, else the determiner decides; without one, and where nothing is linked, male.
+"""German: a noun in -in is female, else the nearest determiner decides; without one, and without links, male.
 
-So does the published evaluation.  Here the determiner is the noun phrase's own, and nouns that are female in every
-case (Krankenschwester, Pflegekraft, Reinigungskraft) stay so after the dative's "der".
+So does the published evaluation.  Here the noun phrase's own determiner comes before nearer ones of others, and nouns
+that are female in every case (Krankenschwester, Pflegekraft, Reinigungskraft) stay so after the dative's "der".
 """
 
 from __future__ import annotations
@@ -53,6 +53,11 @@ DETERMINERS: dict[str, Gender] = {
     **dict.fromkeys(read_words("meiner unsere"), "female"),
 }
 """As in a table without cases: "der" is male though the dative and genitive female have it; "das" is not in it."""
+PRONOUNS: dict[str, Gender] = {
+    **dict.fromkeys(read_words("er ihn ihm"), "male"),
+    **dict.fromkeys(read_words("sie ihr"), "female"),
+}
+"""Taken with the determiners where a word has none of its own: "jemand, dem sie" is a woman."""
 FEMALE_NOUNS = re.compile(
     r"(?:schwester|kraft|frau|dame|person|hilfe|wache|assistenz|mutter|tochter|bedienung|aufsicht)$"
 )
@@ -79,12 +84,12 @@ def read_gender(tokens: Sequence[str], positions: Sequence[int]) -> Gender:
         return "female"
     if MALE_NOUNS.search(word):
         return "male"
-    determiner = _find_determiner(tokens, head)
+    determiner = _find_determiner(tokens, head) or _find_nearest(tokens, head)
     if "/" in determiner:
         return "neutral"
     if determiner == "der" and ADJECTIVES.search(word):
         return "female"
-    return DETERMINERS.get(determiner, "male")
+    return (DETERMINERS | PRONOUNS).get(determiner, "male")
 
 
 def _is_female(word: str) -> bool:
@@ -118,3 +123,10 @@ def _find_determiner(tokens: Sequence[str], head: int) -> str:
         if at < head and (not word or tokens[at][-1] in ",;:.!?" or _is_noun(tokens[at])):
             break
     return ""
+
+
+def _find_nearest(tokens: Sequence[str], head: int) -> str:
+    """The determiner or pronoun that stands nearest to a word, the earlier of two; "" without any in the sentence."""
+    words = [read_word(token) for token in tokens]
+    told = [at for at, word in enumerate(words) if word in DETERMINERS or word in PRONOUNS]
+    return words[min(told, key=lambda at: abs(at - head))] if told else ""
