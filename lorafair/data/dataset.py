@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from lorafair.data.table_file import TABLES, inspect_file, read_rows
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.provenance import hash_file
 from lorafair.registry import Entry, load_registry
@@ -190,14 +191,14 @@ def _check(
             where = _find_beside(entry) or where
             faults.append(f"{facts.get('path')} is not in {where}.")
             continue
-        rows, wrong = _read(path)
+        names, count, wrong = inspect_file(path, _read)
         columns = facts.get("columns") or entry.fields.get("columns") or []
-        missing = sorted(set(columns) - set(rows[0] if rows else []))
+        missing = sorted(set(columns) - set(names))
         if missing:
-            found = ", ".join(rows[0]) if rows else "none"
+            found = ", ".join(names) or "none"
             wrong.append(f"{path}: expected the columns {', '.join(columns)}; found {found}.")
-        if "rows" in facts and len(rows) != facts["rows"]:
-            wrong.append(f"{path}: expected {facts['rows']} rows, found {len(rows)}: the file is truncated or another.")
+        if "rows" in facts and count != facts["rows"]:
+            wrong.append(f"{path}: expected {facts['rows']} rows, found {count}: the file is truncated or another.")
         faults.extend(wrong)
         if not wrong:
             hashes[role] = hash_file(path)
@@ -218,6 +219,8 @@ def _check(
 
 def _read(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Rows of a ``.jsonl`` or tab-separated file, and its faults (at most five, with line numbers)."""
+    if path.suffix in TABLES:
+        return read_rows(path), []
     rows: list[dict[str, Any]] = []
     faults: list[str] = []
     try:
