@@ -16,14 +16,15 @@ from itertools import pairwise
 PEOPLE = frozenset(
     word
     for line in (
-        "man men woman women person people guy guys girl girls boy boys kid kids child children baby male males female",
-        "females lady ladies gentleman gentlemen teenager teenagers teen teens youth youths youngster youngsters",
-        "couple couples family families folk folks community communities audience audiences viewer viewers character",
-        "characters actor actors actress actresses cast performer performers comedian comedians singer singers musician musicians",
-        "director directors filmmaker filmmakers writer writers artist artists hero heroes heroine heroines neighbor",
-        "neighbors neighbour neighbours friend friends student students teacher teachers cop cops detective detectives",
-        "soldier soldiers slave slaves father fathers mother mothers son sons daughter daughters wife wives husband",
-        "husbands brother brothers sister sisters american americans",
+        "man men woman women person people guy guys girl girls boy boys kid kids child children baby male males",
+        "female females lady ladies gentleman gentlemen teenager teenagers teen teens youth youths youngster",
+        "youngsters couple couples family families folk folks community communities audience audiences viewer",
+        "viewers character characters actor actors actress actresses cast performer performers comedian comedians",
+        "singer singers musician musicians director directors filmmaker filmmakers writer writers artist artists",
+        "hero heroes heroine heroines neighbor neighbors neighbour neighbours friend friends student students",
+        "teacher teachers cop cops detective detectives soldier soldiers slave slaves father fathers mother",
+        "mothers son sons daughter daughters wife wives husband husbands brother brothers sister sisters american",
+        "americans",
     )
     for word in line.split()
 )
