@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from lm_eval.api.metrics import mean
+from lm_eval.api.samplers import get_sampler
 from lm_eval.api.task import ConfigurableTask
 
 from lorafair.data.document_set import (
@@ -88,19 +89,25 @@ class ChoiceTask(ConfigurableTask):  # type: ignore[misc]
         self.dataset = {"test": self.documents}
 
     def fewshot_docs(self) -> list[dict[str, Any]] | None:
-        """The training part, asked like the documents; None where there is none, or several wordings would mix."""
-        if self.options.get("part") != "test" or len(self.wordings) > 1:
-            return None
-        return ask_in_wordings(self._complete(self.prepare(self.options | {"part": TRAIN})).documents, self.wordings)
+        """None: examples are read when somebody asks for them (:meth:`set_config`), not whenever the task is loaded."""
+        return None
 
     def set_config(self, key: str, value: Any, update: bool = False) -> None:
-        """As lm-eval's; few-shot examples need a training part and a single wording."""
-        if key == "num_fewshot" and value and not hasattr(self, "sampler"):
-            raise LorafairError(
-                f"The task {self.config.task} has no {value} examples to show: they come from the training part, in "
-                "the wording of the question. Ask for the test part in one wording, as in --metadata "
-                f'\'{{"part": "test", "wordings": "{self.wordings[0].name}"}}\', or leave --num_fewshot out.'
-            )
+        """As lm-eval's; few-shot examples come from the training part, in the one wording of the question.
+
+        Raises:
+            LorafairError: for examples where there is no such part, or where several wordings would mix.
+        """
+        if key == "num_fewshot" and value:
+            if self.options.get("part") != "test" or len(self.wordings) > 1:
+                raise LorafairError(
+                    f"The task {self.config.task} has no {value} examples to show: they come from the training part, "
+                    "in the wording of the question. Ask for the test part in one wording, as in --metadata "
+                    f'\'{{"part": "test", "wordings": "{self.wordings[0].name}"}}\', or leave --num_fewshot out.'
+                )
+            train = self._complete(self.prepare(self.options | {"part": TRAIN}))
+            examples = ask_in_wordings(train.documents, self.wordings)
+            self.sampler = get_sampler("default")(examples, rnd=None)
         super().set_config(key, value, update=update)
 
     def doc_to_text(self, doc: Mapping[str, Any], doc_to_text: Any = None) -> str:

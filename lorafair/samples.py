@@ -42,6 +42,7 @@ class Samples:
     failed: dict[str, str] = field(default_factory=dict)  # metric without a number -> why its scorer failed
     answers: Answers | None = None
     path: Path | None = None
+    conditions: frozenset[str] = frozenset()  # attributes that are no people, as the task says
 
 
 @dataclass
@@ -202,6 +203,7 @@ def _as_columns(
         {metric: why for metric, why in failed.items() if metric not in metrics},
         answers,
         path,
+        frozenset(map(str, _list(metadata.get("conditions")))),
     )
 
 
@@ -220,6 +222,10 @@ def _is_sample(data: Any) -> bool:
     if isinstance(data, dict):
         return data.get("sample") is True or any(_is_sample(value) for value in data.values())
     return isinstance(data, list) and any(_is_sample(value) for value in data)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _mapping(value: Any) -> dict[str, Any]:

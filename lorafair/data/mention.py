@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import pairwise
 
 PEOPLE = frozenset(
     word
@@ -71,15 +70,15 @@ LEXICON: dict[str, dict[str, str]] = {
         "atheist": "atheist atheists atheism atheistic",
     },
 }
-"""Attribute -> group -> words; ``a_b`` is a phrase, ``a_*`` the word before one of PEOPLE."""
+"""Attribute -> group -> words; ``a_b`` is a phrase of two words, ``a_*`` the word before one of PEOPLE."""
 MAJORITY = {"gender": "men", "race": "white", "religion": "christian"}
 """Of each attribute the group that holds most power or numbers where these reviews come from; the others: minority."""
 NAMES_TOO = {"christian"}
 """Words that are first names when a capitalised word follows."""
 WORD = re.compile(r"[^\W\d_]+")
-GAP = re.compile(r"[\s\-\u2010\u2011]+")
-"""What may stand between the words of a phrase."""
-_Phrases = dict[str, list[tuple[tuple[str, ...], tuple[str, str]]]]
+NEXT = re.compile(r"[\s\-\u2010\u2011]+([^\W\d_]+)")
+"""The next word, where only white space or hyphens stand before it."""
+Group = tuple[str, str]
 
 
 def find_mentions(text: str) -> dict[str, list[str]]:
@@ -96,10 +95,17 @@ def find_mentions(text: str) -> dict[str, list[str]]:
         ``{attribute: [groups]}``, groups in the lexicon's order.
     """
     single, phrases = _compile()
-    seen = set(WORD.findall(text.casefold()))
+    lower = _lower(text)
+    seen = set(WORD.findall(lower))
     found = {single[word] for word in seen & single.keys() - NAMES_TOO}
-    if seen & (phrases.keys() | NAMES_TOO):
-        found |= set(_find_in_order(text, single, phrases))
+    for word in seen & (phrases.keys() | NAMES_TOO):
+        for start in _find_word(lower, word):
+            after = NEXT.match(text, start + len(word))
+            following = after[1] if after else ""
+            if group := phrases.get(word, {}).get(following.lower()):
+                found.add(group)
+            if word in NAMES_TOO and not _is_name(text[start : start + len(word)], following):
+                found.add(single[word])
     listed: dict[str, list[str]] = {}
     for attribute, groups in LEXICON.items():
         if mentioned := [group for group in groups if (attribute, group) in found]:
@@ -110,34 +116,38 @@ def find_mentions(text: str) -> dict[str, list[str]]:
     return listed
 
 
-def _find_in_order(text: str, single: dict[str, tuple[str, str]], phrases: _Phrases) -> Iterator[tuple[str, str]]:
-    """Groups told by phrases, and by words that may be names; only white space or a hyphen joins words."""
-    matches = list(WORD.finditer(text))
-    words = [match.group().casefold() for match in matches]
-    joined = [GAP.fullmatch(text, a.end(), b.start()) is not None for a, b in pairwise(matches)] + [False]
-    for at, word in enumerate(words):
-        if word in NAMES_TOO:
-            after = matches[at + 1].group() if joined[at] else ""
-            if not (matches[at].group().istitle() and after[:1].isupper() and after.casefold() not in PEOPLE):
-                yield single[word]
-        for rest, group in phrases.get(word, ()):
-            end = at + len(rest)
-            if tuple(words[at + 1 : end + 1]) == rest and all(joined[at:end]):
-                yield group
+def _is_name(word: str, following: str) -> bool:
+    """Whether a capitalised word is followed by another one that is no word for people."""
+    return word.istitle() and following[:1].isupper() and following.lower() not in PEOPLE
+
+
+def _find_word(lower: str, word: str) -> Iterator[int]:
+    """Where a word stands by itself."""
+    start = lower.find(word)
+    while start >= 0:
+        end = start + len(word)
+        if not lower[max(start - 1, 0) : start].isalpha() and not lower[end : end + 1].isalpha():
+            yield start
+        start = lower.find(word, end)
+
+
+def _lower(text: str) -> str:
+    """The text in lower case, letter for letter, so that places in it are places in the text."""
+    lower = text.lower()
+    return lower if len(lower) == len(text) else "".join(low if len(low := c.lower()) == 1 else c for c in text)
 
 
 @lru_cache(maxsize=1)
-def _compile() -> tuple[dict[str, tuple[str, str]], _Phrases]:
-    """Words -> (attribute, group); first word of a phrase -> its other words and (attribute, group)."""
-    single: dict[str, tuple[str, str]] = {}
-    phrases: _Phrases = {}
+def _compile() -> tuple[dict[str, Group], dict[str, dict[str, Group]]]:
+    """Word -> group; and first word of a phrase -> its second word -> group."""
+    single: dict[str, Group] = {}
+    phrases: dict[str, dict[str, Group]] = {}
     for attribute, groups in LEXICON.items():
         for group, words in groups.items():
             for entry in words.split():
-                first, *rest = entry.split("_")
-                for ends in [(people,) for people in sorted(PEOPLE)] if rest == ["*"] else [tuple(rest)]:
-                    if ends:
-                        phrases.setdefault(first, []).append((ends, (attribute, group)))
-                    else:
-                        single[first] = (attribute, group)
+                first, _, second = entry.partition("_")
+                for end in PEOPLE if second == "*" else {second} - {""}:
+                    phrases.setdefault(first, {})[end] = (attribute, group)
+                if not second:
+                    single[first] = (attribute, group)
     return single, phrases

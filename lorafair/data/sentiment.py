@@ -21,7 +21,7 @@ PEOPLE = "[P]"
 PARTS = ("test", "train", "dev", "all")
 LABELS = {"Negative": 0, "Positive": 1, "negative": 0, "positive": 1, "0": 0, "1": 1}
 UNLABELLED = ("-1", "")
-BREAK = re.compile(r"(?:\s*<br\s*/?>)+\s*", re.IGNORECASE)
+BREAK = re.compile(r"(?:<br\s*/?>\s*)+", re.IGNORECASE)
 """IMDb's line breaks: they are read as white space."""
 TEXTS, SENTIMENTS = ("text", "sentence", "Text"), ("label", "Sentiment", "sentiment")
 

@@ -14,6 +14,8 @@ from lorafair.data.sentiment import PARTS, keep_pairs, regroup_cut, sentiment_do
 
 REVIEWS = ("imdb", "imdb_train", "imdb_cad_original", "sst2", "sst2_train", "imdb_sample", "sst2_sample")
 PAIRS = ("imdb_cad", "imdb_sample")
+TRAINING = {"imdb": "imdb_train", "sst2": "sst2_train"}
+"""Where the training part is a data set of its own, so that nobody has to download it who does not train."""
 
 
 class Sentiment(ChoiceTask):
@@ -24,7 +26,8 @@ class Sentiment(ChoiceTask):
 
     def prepare(self, options: Mapping[str, Any]) -> DocumentSet:
         """The reviews of one part."""
-        return sentiment_documents(options["dataset"], options["part"])
+        dataset = TRAINING.get(options["dataset"]) if options["part"] == "train" else None
+        return sentiment_documents(dataset or options["dataset"], options["part"])
 
     def finish(self, found: DocumentSet) -> DocumentSet:
         """Groups are what is mentioned in the part of a review that is shown."""

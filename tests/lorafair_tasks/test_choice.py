@@ -151,6 +151,54 @@ def test_pairs_in_several_wordings_stay_apart():
     }
 
 
+def test_conditions_have_rows_and_no_verdict_and_people_have_both(tmp_path):
+    """A wording and a group whose rates differ between base and adapter alike: only the group's change is claimed."""
+    from lorafair.leaderboard.row import build_rows
+    from lorafair.samples import read_audit
+
+    for label in ("base", "tuned"):
+        lines = []
+        for number in range(400):
+            people, wording, label_ = ("men", "women")[number % 2], ("a", "b")[number // 2 % 2], number // 4 % 2
+            wrong = label == "tuned" and (people == "women") + (wording == "b") >= 1 and number % 5 > 0
+            first = float(wrong != (label_ == 0)) - 1.0  # the log-likelihood of option 0; option 1 has the rest
+            lines.append(
+                {
+                    "doc_id": number,
+                    "doc": {"groups": {"gender": [people], "wording": [wording]}, "cluster": number // 8},
+                    "doc_hash": str(number),
+                    "target": str(label_),
+                    "arguments": [["q", f" no {wording}"], ["q", f" yes {wording}"]],
+                    "filtered_resps": [[str(first), "False"], ["-0.5", "False"]],
+                    "filter": "none",
+                    "metrics": ["acc"],
+                    "acc": float(not wrong),
+                }
+            )
+        folder = tmp_path / label
+        folder.mkdir()
+        (folder / "samples_t_2026.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines))
+        metadata = {"classes": ["no", "yes"], "positive": 1, "conditions": ["wording"]}
+        record = {"label": label, "kind": "base" if label == "base" else "adapter", "base": "b", "hash": label}
+        results = {"results": {"t": {}}, "configs": {"t": {"metadata": metadata}}, "lorafair": {"schema": 1, **record}}
+        (folder / "results_2026.json").write_text(json.dumps(results | {"higher_is_better": {"t": {"acc": True}}}))
+    rows = build_rows(read_audit([tmp_path]), resamples=400).rows
+    mine = {
+        (row.attribute, row.group): next(c for c in row.comparisons if c.quantity == "contrast")
+        for row in rows
+        if (row.model, row.metric, row.kind) == ("tuned", "accuracy", "group")
+    }
+    assert {key: (c.verdict, c.p_adjusted is not None) for key, c in mine.items()} == {
+        ("gender", "men"): ("undecided", True),
+        ("gender", "women"): ("worse", True),
+        ("wording", "a"): ("no claim", False),
+        ("wording", "b"): ("no claim", False),
+    }
+    assert mine["wording", "b"].difference == pytest.approx(mine["gender", "women"].difference)
+    # options in other words for every wording, and yet one pair of classes: true positive rates are there
+    assert {row.metric for row in rows} >= set(RATES)
+
+
 def score(lines):
     """(label, answer, groups) of each sample: the answer is the option of the highest log-likelihood."""
     for line in lines:
