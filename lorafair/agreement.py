@@ -6,7 +6,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-METADATA = ("version", "k", "topk", "dataset", "variant", "lexicon", "part", "language", "temperature", "max_gen_toks")
+METADATA = (
+    *("version", "k", "topk", "dataset", "variant", "lexicon", "part", "language", "temperature", "max_gen_toks"),
+    *("subset", "flags", "split", "split_seed", "wordings", "max_words"),
+)
 """Settings of a task's metadata that change what is asked or what a number means."""
 CLASSES = ("positive", "classes")
 """The same, of tasks with labels."""

@@ -62,7 +62,7 @@ def read_answers(
         options = [_read_options(sample) for sample in samples]
         if not any(options):
             return None
-        found = _read_options_of_all(samples, options, twins, task)
+        found = _read_options_of_all(samples, options, twins, task, metadata.get("classes"))
     declared = metadata.get("positive")
     said = [sample["doc"].get("positive") for sample in samples if isinstance(sample.get("doc"), dict)]
     own = {each for each in said if _is_plain(each)}
@@ -151,9 +151,16 @@ def _read_options(sample: Sample) -> list[tuple[str, float]]:
 
 
 def _read_options_of_all(
-    samples: Sequence[Sample], options: list[list[tuple[str, float]]], twins: list[str | None], task: str
+    samples: Sequence[Sample],
+    options: list[list[tuple[str, float]]],
+    twins: list[str | None],
+    task: str,
+    declared: Any,
 ) -> Answers:
     sets = {tuple(text for text, _ in each) for each in options if each}
+    told = tuple(map(str, declared)) if isinstance(declared, list) else ()
+    if len(sets) > 1 and {len(each) for each in sets} == {len(told)}:
+        sets = {told}  # one question in several wordings: the k-th option of each is the k-th of the declared classes
     same = sets.pop() if len(sets) == 1 else ()
     classes = same if len(set(same)) == len(same) else ()
     logprobs = [_normalise([value for _, value in each]) for each in options]

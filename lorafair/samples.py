@@ -48,6 +48,7 @@ class Samples:
     starts: list[int] = field(default_factory=list)
     exploratory: frozenset[str] = frozenset()
     partial: dict[str, int] = field(default_factory=dict)
+    conditions: frozenset[str] = frozenset()  # attributes that are no people, as the task says
 
     @property
     def capability(self) -> bool:
@@ -201,6 +202,7 @@ def _join(
         columns.starts,
         frozenset(map(str, metadata.get("exploratory") or ())),
         {m: columns.blank.get(m, 0) for m in metadata.get("partial") or ()},
+        frozenset(map(str, _list(metadata.get("conditions")))),
     )
 
 
@@ -219,6 +221,10 @@ def _is_sample(data: Any) -> bool:
     if isinstance(data, dict):
         return data.get("sample") is True or any(_is_sample(value) for value in data.values())
     return isinstance(data, list) and any(_is_sample(value) for value in data)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _mapping(value: Any) -> dict[str, Any]:

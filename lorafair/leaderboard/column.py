@@ -34,6 +34,7 @@ def arrange(audit: Audit, metrics: Sequence[Asked] | None = None) -> list[Column
         found, frame, tables = arrange_task(audit, task)
         note_positives(task, found)
         shape: dict[str, Any] = {"cluster": frame.cluster, "groups": frame.groups, "names": frame.names}
+        shape["conditions"] = frozenset().union(*(one.conditions for one in found))
         labelled = _arrange_metrics(task, found, frame, tables, [one for one in metrics if not one.descriptive])
         own = {name for one in found for name in one.values}
         labelled = [one for one in labelled if one.metric not in own]
@@ -67,6 +68,7 @@ def _arrange_metrics(
     """Columns of the metrics that apply: per-document values where a metric is their mean, tables where it is not."""
     columns = []
     shape: dict[str, Any] = {"cluster": frame.cluster, "groups": frame.groups, "names": frame.names}
+    shape["conditions"] = frozenset().union(*(one.conditions for one in found))
     for one in metrics:
         for name, each in list_tables(one, found, frame, tables):
             values = {label: value_documents(one, table) for label, table in each.items()}

@@ -94,6 +94,7 @@ def claim(
         }
         for i, pair in judged
         for a, found in pair.summary.contrasts.items()
+        if a not in pair.column.conditions
     }
     level_p = adjust(levels, settings.correction)
     contrast_p = adjust({key: min(p.values()) for key, p in tests.items() if p}, settings.correction)

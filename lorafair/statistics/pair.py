@@ -25,7 +25,8 @@ class Column:
     ``function``: the metric, where it is not the mean of the values that is asked for; ``tables``: a model's label ->
     what such a metric reads, all columns over the same n documents.  ``primary``: in the family of tests; the others
     are exploratory and carry no claim.  ``unscored``: a model's documents that the metric should be about and is not,
-    where not all documents without a value are (a true positive rate is about positive labels).
+    where not all documents without a value are (a true positive rate is about positive labels).  ``conditions``:
+    attributes that are no people (how a question was worded): their groups carry no verdict.
     """
 
     task: str
@@ -40,6 +41,7 @@ class Column:
     tables: Mapping[str, Table] | None = None
     primary: bool = True
     unscored: Mapping[str, int] | None = None
+    conditions: frozenset[str] = frozenset()
 
     def table(self, label: str, minus: str | None = None) -> tuple[Table, NDArray[np.bool_]]:
         """A model's (or a pair's difference's) scored documents, with clusters numbered from 0, and which they are."""

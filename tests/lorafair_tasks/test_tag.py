@@ -10,7 +10,7 @@ from lorafair.registry import load_registry
 from lorafair.task import find_task_folders
 
 FOLDER = Path(__file__).parents[2] / "lorafair_tasks"
-FAMILIES = {"lorafair_toxicity", "lorafair_gender", "lorafair_hatespeech"}
+FAMILIES = {"lorafair_toxicity", "lorafair_gender", "lorafair_hatespeech", "lorafair_sentiment"}
 PAPERS = {"lorafair_das2024", "lorafair_ding2024"}
 SAMPLE = "lorafair_sample"
 SETS = {entry.name: entry for entry in load_registry().entries("dataset")}

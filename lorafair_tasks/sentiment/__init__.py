@@ -1,0 +1,1 @@
+"""Sentiment of film reviews by whom they mention (Das et al. 2024), and by pairs that an edit turned round."""
