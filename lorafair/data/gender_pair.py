@@ -27,6 +27,7 @@ CUT = " | "
 MOST_FAULTS = 10
 _LINE = re.compile(r"^\s*(\d+)\s+(.*\S)\s*$")
 _MARKED = re.compile(r"\[([^\[\]]*)\]")
+_PRONOUN = re.compile(r"\b(?:she|he|hers?|his|him|herself|himself)\b", re.IGNORECASE)
 _FEMALE = frozenset({"she", "her", "hers", "herself"})
 _MALE = frozenset({"he", "him", "his", "himself"})
 
@@ -67,7 +68,7 @@ def load_gender_pairs(dataset: str = "counterfactual_gender") -> tuple[list[Gend
     elif "texts" in roles:
         pairs = _read_texts(resolved, refused)
     elif any(role.startswith("pro_") for role in roles):
-        pairs = _read_winobias(resolved)
+        pairs = _read_winobias(resolved, refused)
     else:
         raise LorafairError(
             f"The data set {dataset} has no sentences in pairs: its files are {', '.join(sorted(roles))}; needed are "
@@ -176,8 +177,11 @@ def _read_winogender(resolved: Resolved) -> list[GenderPair]:
     return pairs
 
 
-def _read_winobias(resolved: Resolved) -> list[GenderPair]:
-    """Line n of a pro- and of the anti-stereotypical file are twins; the marked pronoun of the pro file is expected."""
+def _read_winobias(resolved: Resolved, refused: Counter[str]) -> list[GenderPair]:
+    """Line n of a pro- and of the anti-stereotypical file are twins; the marked pronoun of the pro file is expected.
+
+    Some lines of the published files have one gender in both, or other sentences: they are counted as refused.
+    """
     pairs: list[GenderPair] = []
     for role in sorted(role for role in resolved.files if role.startswith("pro_")):
         name, faults = role.removeprefix("pro_"), list[str]()
@@ -189,7 +193,10 @@ def _read_winobias(resolved: Resolved) -> list[GenderPair]:
         for number in sorted(set(pro) & set(anti)):
             (text, gender), (other, opposite) = pro[number], anti[number]
             if {gender, opposite} != set(GENDERS):
-                faults.append(f"line {number}: the marked pronouns are of one gender.")
+                refused["one_gender"] += 1
+                continue
+            if _PRONOUN.sub("", text) != _PRONOUN.sub("", other):
+                refused["other_words_differ"] += 1
                 continue
             twins = {gender: text, opposite: other}
             pairs.append(_pair(f"{name}/{number:03d}", name, gender, twins["female"], twins["male"]))

@@ -13,6 +13,13 @@ from collections.abc import Mapping, Sequence
 Rules = Sequence[tuple[str, Sequence[str]]]
 """(ending, endings in its place), the first that fits counts; all without accents."""
 
+OTHER_WORDS = {
+    "it": {"bari", "tardi", "triste"},
+    "fr": {"base", "bases", "mois"},
+    "pt": {"mais"},
+    "ro": {"cape", "cure", "lase", "masi", "rai"},
+}
+"""Forms by rule that are far more often words of their own (French "mois", Portuguese "mais")."""
 _VOWELS = ("a", "e", "i", "o", "u")
 
 
@@ -34,7 +41,8 @@ def inflect(lemma: str, pos: str, language: str) -> list[str]:
     for ending, others in rules:
         if lemma.endswith(ending):
             stem = lemma[: len(lemma) - len(ending)]
-            return [form for form in dict.fromkeys(stem + other for other in others) if form != lemma]
+            forms = dict.fromkeys(stem + other for other in others)
+            return [form for form in forms if form != lemma and form not in OTHER_WORDS.get(language, ())]
     return []
 
 

@@ -134,7 +134,7 @@ class CounterfactualGender(ConfigurableTask):
         remarks = list(find_remarks(self.setting.scorers).values())
         if self.refused:
             said = ", ".join(f"{reason}: {number}" for reason, number in sorted(self.refused.items()))
-            remarks.append(f"{sum(self.refused.values())} texts have no twin and were left out ({said})")
+            remarks.append(f"texts without a twin, left out: {sum(self.refused.values())} ({said})")
         self.config.metadata |= {
             "not_scored": {name: sum(score is None for score in given) for name, given in scores.items()},
             "failed": failed,

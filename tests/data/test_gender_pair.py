@@ -123,13 +123,22 @@ def test_winobias_lines_are_twins_by_number_and_the_pro_file_says_who_is_expecte
     assert pairs[1].ending["female"] == "."
 
 
+def test_winobias_lines_that_are_no_twins_are_counted(write, tmp_path, monkeypatch):
+    write("pro.dev", "1 [The cook] said [she] left.\n2 [The cook] said [he] left.\n3 [He] ran.\n")
+    write("anti.dev", "1 [The cook] said [she] left.\n2 [The cook] said [she] left.\n3 [She] sat.\n")
+    declare(monkeypatch, "winobias", {"pro_type1_dev": tmp_path / "pro.dev", "anti_type1_dev": tmp_path / "anti.dev"})
+    pairs, refused = load_gender_pairs("winobias")
+    assert ([pair.id for pair in pairs], refused) == (
+        ["type1_dev/002"],
+        {"one_gender": 1, "other_words_differ": 1},
+    )
+
+
 def test_winobias_faults_are_named_together(write, tmp_path, monkeypatch):
     write("pro.dev", "1 The developer argued.\n2 They met [the nurse] and thanked [her].\n3 [The cook] saw [him].\n")
     write("anti.dev", "2 They met [the nurse] and thanked [her].\n")
     declare(monkeypatch, "winobias", {"pro_type1_dev": tmp_path / "pro.dev", "anti_type1_dev": tmp_path / "anti.dev"})
-    with pytest.raises(
-        LorafairError, match=r"(?s)pro\.dev:1: expected a number.*line 3 has no twin.*line 2: the marked"
-    ):
+    with pytest.raises(LorafairError, match=r"(?s)pro\.dev:1: expected a number.*line 3 has no twin"):
         load_gender_pairs("winobias")
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lorafair.data import gender_word as words
@@ -116,6 +116,7 @@ VOCABULARY = sorted(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(VOCABULARY), st.sampled_from([" ", "", "  "])), max_size=12))
 def test_swapping_twice_gives_the_text_back_wherever_it_is_not_refused(pieces):
     text = "".join(word + space for word, space in pieces)
@@ -130,6 +131,7 @@ def test_swapping_twice_gives_the_text_back_wherever_it_is_not_refused(pieces):
     assert {there.gender, back.gender} in ({"female", "male"}, {"both"})
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_swapped_or_refused(text):
     swap = swap_gender(text)

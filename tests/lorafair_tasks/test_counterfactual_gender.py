@@ -206,7 +206,7 @@ def test_texts_without_a_twin_are_said_beside_the_numbers(monkeypatch):
     task = load()
     task.build_all_requests(limit=3)
     answer(task, lambda *_: -1.0, [" fine"])
-    said = "4 texts have no twin and were left out (ambiguous_pronoun: 3, no_partner: 1)"
+    said = "texts without a twin, left out: 4 (ambiguous_pronoun: 3, no_partner: 1)"
     assert task.config.metadata["remarks"] == [said]
 
 
