@@ -31,6 +31,8 @@ NAMES = {
     "yes": ("question", "yes means male", "yes means female"),
 }
 """A level's attribute among a document's groups, and the groups' names for +1 and -1."""
+ATTRIBUTES = ("symbols", "wording", *(attribute for attribute, *_ in NAMES.values()))
+"""Every attribute of :attr:`Layout.groups`."""
 PERSONS = ("man", "woman")
 YESNO = {
     "asked": ("Did a {person} write this review?", 1),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from lorafair.data.gender_probe import SYMBOLS, WORDINGS, find_faults
+from lorafair.data.gender_probe import ATTRIBUTES, SYMBOLS, WORDINGS, find_faults
 from lorafair.errors import did_you_mean, raise_faults
 
 SCORINGS = ("continuation", "mean_nll")
@@ -21,6 +21,7 @@ DEFAULTS: dict[str, Any] = {
     "own_symbols": None,
     "wordings": "all",
     "blocks": 1,
+    "groups": ["symbols", "wording"],
     "scoring": "continuation",
     "tokenizer": None,
 }
@@ -39,6 +40,7 @@ class Setting:
     symbols: Mapping[str, tuple[str, ...]]
     wordings: tuple[str, ...]
     blocks: int
+    groups: tuple[str, ...]
     scoring: str
     tokenizer: str | None
 
@@ -98,8 +100,9 @@ def read_setting(metadata: Mapping[str, Any], task: str) -> Setting:
     if blocks > whole > 0:
         faults.append(f"blocks is {blocks}: there are {whole} (wordings times sets of symbols), or give 'all'.")
     reviews, seed, words = count("reviews", 1), count("review_seed", 0), count("max_words", 1)
+    groups = names("groups", ATTRIBUTES)
     raise_faults(f"The settings of the task {task} have faults", faults)
-    return Setting(form, given["dataset"], reviews, seed, words, symbols, wordings, blocks, scoring, tokenizer)
+    return Setting(form, given["dataset"], reviews, seed, words, symbols, wordings, blocks, groups, scoring, tokenizer)
 
 
 def _read_own(value: Any, faults: list[str]) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ class GenderProbe(ConfigurableTask):
         reviews = read_reviews(setting.dataset, setting.reviews, setting.review_seed, setting.max_words)
         blocks = list_blocks(setting.form, setting.wordings, setting.symbols)
         self.layouts = {layout.name: layout for block in blocks for layout in block}
-        self.documents = build_documents(reviews.rows, blocks, setting.blocks)
+        self.documents = build_documents(reviews.rows, blocks, setting.blocks, setting.groups)
         self.values = name_values(setting.form)
         self._asked: set[str] = set()
         self._judged: dict[str, dict[str, Any]] = {}

@@ -240,7 +240,8 @@ def test_a_chat_template_is_honoured_and_one_that_hides_the_prompt_costs_the_cal
 
 @pytest.mark.parametrize("form", FORMS)
 def test_the_design_is_balanced_and_its_first_documents_are_many_reviews(form):
-    task = load(form)
+    assert set(load(form).documents[0]["groups"]) == {"symbols", "wording"}
+    task = load(form, groups="all")
     documents = task.documents
     assert len({document["id"] for document in documents}) == len(documents)
     blocks = Counter(document["block"] for document in documents)
@@ -267,6 +268,7 @@ def test_the_design_is_balanced_and_its_first_documents_are_many_reviews(form):
         ({"reviews": "many"}, "reviews is 'many'"),
         ({"max_words": True}, "max_words is True"),
         ({"blocks": 99}, "there are 15"),
+        ({"groups": "ordre"}, "Did you mean 'order'"),
         ({"scoring": "mean_nl"}, "Did you mean 'mean_nll'"),
         ({"scoring": "mean_nll"}, "name the model's tokenizer"),
         ({"own_symbols": ["1", "10", "x", "y"]}, "'1' is the beginning of '10'"),

@@ -12,7 +12,7 @@ from lorafair.cli.main import cli
 FOLDER = str(Path(__file__).parents[2] / "lorafair_tasks")
 TASK = "lorafair_gender_probe_yesno_sample"
 PARTS = ("meaning", "position", "symbol", "yes", "interaction")
-SETTINGS = '{"symbols": ["letters", "direct"], "reviews": 6, "max_words": 6}'
+SETTINGS = '{"symbols": ["letters", "direct"], "reviews": 6, "max_words": 6, "groups": "all"}'
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +74,8 @@ def test_the_shift_of_the_answers_is_there_for_the_asking(results):
     found = {(row["model"], row["metric"]): row for row in json.loads(done.output) if row["kind"] == "overall"}
     for model in ("base", "tiny-r4"):
         # Of two answers the share of each moves by as much as the preference's part by position.
-        moved = found[model, "answer_shift_order"]
-        assert moved["estimate"] == pytest.approx(abs(found[model, "position"]["estimate"]))
-        # Where no document moves, nothing can be said of how far others would.
-        assert (moved["low"] is None) == (moved["estimate"] == 0)
-        assert moved["low"] is None or 0 <= moved["low"] <= moved["high"] <= 1
+        moved = found[model, "answer_shift_order"]["estimate"]
+        assert moved == pytest.approx(abs(found[model, "position"]["estimate"]))
 
 
 def test_plain_lm_eval_prints_the_parts_and_its_logs_are_read_like_our_own(tiny_base, results, tmp_path):
