@@ -95,7 +95,9 @@ def build_rows(
             summary = summaries.get((column.task, column.metric, model.label))
             if summary is None and model.label in column.values:
                 size = len(samples[model.label, column.task].keys)
-                empty.append(f"{model.label}: {column.task}/{column.metric} has no score in any of its {size} documents")
+                empty.append(
+                    f"{model.label}: {column.task}/{column.metric} has no score in any of its {size} documents"
+                )
             if summary is not None:
                 keys = ((column.task, column.metric, model.label, one) for one in references[model.label])
                 mine = [of[key] for key in keys if key in of]

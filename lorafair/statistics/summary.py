@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
 
 import numpy as np
 
@@ -48,8 +47,8 @@ class Summary:
     Levels have pointwise intervals, contrasts simultaneous ones (max-T over the groups that carry a claim).  ``gaps``:
     attribute -> max minus min, its interval projected from simultaneous intervals of the levels.  ``between``:
     attribute -> double-corrected variance between the groups.  ``log_odds``: the contrasts' changes on that scale, of a
-    paired difference of rates.  ``permuted``: attribute -> permutation p of equal rates; ``slopes``: attribute -> change of the
-    level for each doubling of a group's share of the training data.
+    paired difference of rates.  ``permuted``: attribute -> permutation p of equal rates; ``slopes``: attribute ->
+    change of the level for each doubling of a group's share of the training data.
     """
 
     overall: Estimate
@@ -108,14 +107,13 @@ def summarise(
     """
 
     studentised: dict[tuple[str, str | None], Studentised] = {}
-    part = cache(partial(take_part, sampled))
     sampled.draw.make_room()
 
     def settle(
         keys: dict[str, tuple[str, str | None]], masks: dict[str, tuple[Mask | None, Mask | None]], ends: float
     ) -> dict[str, Estimate]:
         new = [two for two in dict.fromkeys(keys.values()) if two not in studentised]
-        sums = [[part(key, sign) for key, sign in zip(two, (1.0, -1.0), strict=True) if key] for two in new]
+        sums = [[take_part(sampled, k, sign) for k, sign in zip(two, (1.0, -1.0), strict=True) if k] for two in new]
         studentised.update(zip(new, combine_all(sums, sampled.draw), strict=True))
         family = {name: studentised[two] for name, two in keys.items()}
         done = estimate_family(family, clusters=table.clusters, alpha=settings.alpha)
