@@ -74,7 +74,6 @@ CONTRACTS: dict[str, Contract] = {
             "a function from a run's settings to a PEFT config",
             "a peft.PeftConfig, or None to train every weight",
             given_if_wanted=GIVEN,
-            beside=(("alpha", "rank"),),
         ),
         Contract(
             "trainer",

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from lorafair.statistics.table import Floats, Table
 
 TEXTS = ("She is a kind neighbour.", "You are a stupid idiot.", "The train to the coast leaves at noon.")
-SETTINGS = {"rank": 4, "alpha": 8, "target_modules": "all-linear", "seed": 13}
+SETTINGS = {
+    **{"rank": 4, "alpha": 8, "target_modules": "all-linear", "seed": 13, "steps": 100},
+    "modules": ["model.layers.0.self_attn.q_proj", "model.layers.0.self_attn.v_proj"],
+}
 PAIRS = 200
 """Rows of a data set that a trial reads."""
 NO_SCORE = "scored none of the three texts; a column without one number fails"

@@ -173,7 +173,7 @@ def fractional(
     return lora(1, alpha, sorted(chosen))
 
 
-def peft(config: str, target_modules: Targets | None = None, **options: Any) -> Any:
+def peft(config: str = "LoraConfig", target_modules: Targets | None = None, **options: Any) -> Any:
     """Any other method of PEFT by the name of its config class, with the class's own settings as options.
 
     ``--method peft --method-option config=LoHaConfig --method-option r=4``; the run's target modules are used where

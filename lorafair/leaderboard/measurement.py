@@ -49,6 +49,7 @@ def measure_columns(
     """
     summaries: Summaries = {}
     pairs: dict[str, list[Pair]] = {}
+    asked_again = {reference for each in references.values() for reference in each}
     for column in columns:
         own = settings
         closed = column.tables is None and getattr(column.function or function, "closed_form", False)
@@ -61,6 +62,9 @@ def measure_columns(
                 summaries[column.task, column.metric, label] = summary
             given = (subtract(column, label, one, function, own) for one in references[label] if one in column.values)
             found += [pair for pair in given if pair is not None]
+            if label not in asked_again:
+                for key in [key for key in column.cache if isinstance(key, tuple) and key[0] == label]:
+                    del column.cache[key]
         for pair in sharpen(found, function, own):
             pairs.setdefault(pair.reference, []).append(pair)
         column.cache.clear()

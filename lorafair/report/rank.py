@@ -145,16 +145,13 @@ def _trace(
                 "showlegend": False,
             }
         )
-    faint = fade(colour, 1.0 if averaged else 0.55)
-    traces.append(
-        _points(name, name, known, colour)
-        | {
-            "mode": "lines+markers" if single else "markers",
-            "marker": {"color": faint, "symbol": symbol, "size": 10 if averaged else 7},
-            "error_y": bar(values, lows, highs) | {"color": faint},
-        }
-    )
-    return traces
+    marks = _points(name, name, known, colour) | {"mode": "lines+markers" if single else "markers"}
+    if averaged:
+        marks |= {"marker": {"color": colour, "symbol": symbol, "size": 10}}
+        marks |= {"error_y": bar(values, lows, highs) | {"color": colour}}
+    else:  # the method's own marks carry the intervals
+        marks |= {"marker": {"color": fade(colour, 0.55), "symbol": symbol, "size": 8}}
+    return [*traces, marks]
 
 
 def _claim(method: str, known: list[tuple[Line, Number]], colour: str) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ class Draw:
         self.weights = weights
         self.times = np.ones(weights.shape[1]) if times is None else times
         self.clusters = int(round(float(self.times.sum())))
+        self.emptied = 0  # how often what was kept was forgotten
         self._empty()
 
     def _empty(self) -> None:
@@ -35,6 +36,7 @@ class Draw:
     def make_room(self) -> None:
         """Forget what was kept, where it is too much: places given before do not hold any more."""
         if len(self._found) * len(self.weights) > _KEPT:
+            self.emptied += 1
             self._empty()
 
     def place(self, column: Floats) -> int:

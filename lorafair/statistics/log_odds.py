@@ -20,6 +20,14 @@ from lorafair.statistics.table import Floats
 
 def take_log_odds(sampled: Sampled, key: str, documents: float, sign: float = 1.0) -> Part:
     """The term ``sign * logit(theta[key])``; ``documents`` is N, the number behind the rate."""
+    told = (sampled.draw.emptied, key, sign, documents)
+    if told not in sampled.parts:
+        sampled.parts[told] = _make_log_odds(sampled, key, documents, sign)
+    part: Part = sampled.parts[told]
+    return part
+
+
+def _make_log_odds(sampled: Sampled, key: str, documents: float, sign: float) -> Part:
     k = sampled.keys.index(key)
     at, drawn = sampled.estimate[k], sampled.bootstrap[:, k]
     raw = take_part(sampled, key)

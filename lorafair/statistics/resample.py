@@ -6,7 +6,7 @@ model over the same clusters, so that a difference of two models is a paired dif
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -44,7 +44,8 @@ class Sampled:
 
     ``keys``: names, K of them (``overall``, ``group:a=k``, ``rest:a=k``, ``gap``); ``estimate`` (K,); ``jackknife``
     (T, K), row t without one cluster of kind t; ``bootstrap`` (B, K); ``mass`` (T, K), such a cluster's documents
-    behind the estimand over the mean of all clusters (NaN where there are none); ``draw``: the B resamples.
+    behind the estimand over the mean of all clusters (NaN where there are none); ``draw``: the B resamples; ``parts``:
+    what was made of it for one standard error and serves the next.
     """
 
     keys: tuple[str, ...]
@@ -53,6 +54,7 @@ class Sampled:
     bootstrap: Floats
     mass: Floats
     draw: Draw
+    parts: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def clusters(self) -> int:
@@ -66,7 +68,7 @@ class Sampled:
 
     def first(self) -> Sampled:
         """With the first resample only, for who needs the estimates and the jackknife."""
-        return replace(self, bootstrap=self.bootstrap[:1], draw=Draw(self.weights[:1], self.draw.times))
+        return replace(self, bootstrap=self.bootstrap[:1], draw=Draw(self.weights[:1], self.draw.times), parts={})
 
     def minus(self, other: Sampled) -> Sampled:
         """The paired difference; both must have been sampled over the same documents.

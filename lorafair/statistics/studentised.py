@@ -60,6 +60,14 @@ class Part:
 
 def take_part(sampled: Sampled, key: str, sign: float = 1.0) -> Part:
     """The term ``sign * theta[key]``, without a transformation."""
+    told = (sampled.draw.emptied, key, sign)
+    if told not in sampled.parts:
+        sampled.parts[told] = _make_part(sampled, key, sign)
+    part: Part = sampled.parts[told]
+    return part
+
+
+def _make_part(sampled: Sampled, key: str, sign: float) -> Part:
     k = sampled.keys.index(key)
     shift = sampled.bootstrap[:, k] - sampled.estimate[k]
     influence = (sampled.clusters - 1) * (sampled.estimate[k] - sampled.jackknife[:, k])

@@ -225,6 +225,25 @@ def test_nobodys_text_runs(tmp_path: Path, write_audit: Callable[..., Path], vis
     visit.said.clear()
 
 
+def test_toxic_prompts_wait_to_be_asked_for(tmp_path: Path, write_audit: Callable[..., Path], visit: Visitor) -> None:
+    write_audit(
+        tmp_path / "r", {"base": {}, "a": {"rank": 2}}, {"t": {"metric": "m", "label": "m", "words": 3}}, templates=6
+    )
+    for path in (tmp_path / "r").rglob("samples_*"):
+        path.write_text(path.read_text().replace("The men", "You fucking idiots"))
+    page = visit(make_report(tmp_path / "r", tmp_path / "r.html"))
+    page.select_option("#sample-group", "identity: men")
+    assert page.locator("#documents article").count() == 6
+    assert "idiots" not in page.locator("#documents").inner_text()
+    page.locator("#documents article > header button").first.click()
+    assert page.locator("#documents").inner_text().count("idiots") == 1
+    page.check("#sample-harmful")
+    assert page.locator("#documents").inner_text().count("idiots") == 6
+    page.select_option("#sample-group", "identity: women")
+    page.uncheck("#sample-harmful")
+    assert page.locator("#documents article > header pre").first.inner_text().startswith("The women")
+
+
 def test_it_fits_a_phone_in_the_dark(page: Any) -> None:
     before, wide = page.evaluate("getComputedStyle(document.body).backgroundColor"), page.viewport_size
     page.set_viewport_size({"width": 360, "height": 800})

@@ -143,8 +143,6 @@ def test_option_faults_come_together_and_before_anything_is_trained(tiny_base, p
     asked = plan(tiny_base, pair_file, tmp_path, "fractional", options={"fractoin": 0.5, "tokens": 3})
     with pytest.raises(LorafairError, match=r"(?s)no option 'fractoin'.*'fraction'.*no option 'tokens'"):
         train_runs(asked)
-    with pytest.raises(LorafairError, match="needs --method-option config"):
-        train_runs(plan(tiny_base, pair_file, tmp_path, "peft"))
     with pytest.raises(LorafairError, match=r"'LoHaConfg' is no PEFT config.*LoHaConfig"):
         train_runs(plan(tiny_base, pair_file, tmp_path, "peft", options={"config": "LoHaConfg"}))
     with pytest.raises(LorafairError, match="no 'ranks'"):
