@@ -101,7 +101,7 @@ def test_a_push_reaches_the_hub_once_and_keeps_what_stands_there(world: Any, hub
     adapter = world(groups=("women", "men"), templates=60)
     done = _push(hub, adapter)
     assert done.returncode == 0, done.stderr
-    assert "Pushed: https://hub/me/mine/commit/2" in done.stdout
+    assert f"Pushed: http://127.0.0.1:{hub.server_port}/me/mine/commit/2" in done.stdout
     (header, sent) = hub.commits[0]
     assert header["value"]["parentCommit"] == FIRST
     assert sent["value"]["path"] == "README.md"
