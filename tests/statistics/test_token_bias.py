@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
 
@@ -25,6 +25,7 @@ from lorafair.statistics.token_bias import (
 NATS = st.floats(-60, -0.001)
 
 
+@settings(deadline=None)
 @given(st.lists(NATS, min_size=2, max_size=5))
 def test_shares_are_a_softmax_over_the_options(values):
     logprobs = log_softmax([*values, 0.0])[:-1]  # of options that exclude each other, with something left over
@@ -60,6 +61,7 @@ def test_a_tie_is_nobodys_answer():
     assert choose_likely([0.0, 1.0]) == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(NATS, NATS), min_size=2, max_size=5))
 def test_calibration_is_the_published_affine_map(pairs):
     p, prior = softmax([a for a, _ in pairs]), softmax([b / 4 for _, b in pairs])
@@ -77,6 +79,7 @@ def test_variation_is_half_the_absolute_difference():
     assert measure_variation([0.5, 0.3, 0.2], [0.4, 0.3, 0.3]) == pytest.approx(0.1)
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 3).flatmap(lambda k: st.tuples(st.just(k), st.lists(st.floats(-1, 1), min_size=2**k, max_size=2**k)))
 )
@@ -109,6 +112,7 @@ def _table(answers, sides, sets):
     return Table(np.full(n, np.nan), np.arange(n) // 2, groups, names, answer=np.array(answers))
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 3), st.integers(0, 1), st.sampled_from("ab"), st.integers(0, 4)),
