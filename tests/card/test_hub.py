@@ -75,7 +75,13 @@ class Handler(BaseHTTPRequestHandler):
             hub.commits.append(lines)
             (sent,) = (line["value"] for line in lines if line["key"] == "file")
             hub.readme, hub.sha = base64.b64decode(sent["content"]), str(len(hub.commits) + 1) * 40
-            self._answer({"commitUrl": f"http://127.0.0.1:{hub.server_port}/me/mine/commit/2", "commitOid": hub.sha, "success": True})
+            self._answer(
+                {
+                    "commitUrl": f"http://127.0.0.1:{hub.server_port}/me/mine/commit/2",
+                    "commitOid": hub.sha,
+                    "success": True,
+                }
+            )
         else:
             self._answer({"error": f"unexpected {self.path}"}, 400)
 
