@@ -30,7 +30,7 @@ from typing import Any
 
 LIMITS = {"requests_s": 20.0, "requests_gb": 2.0, "samples_100k_s": 30.0, "listing_cpu_s": 0.3}
 LISTINGS = ("tasks list", "data list")
-WORDS = "a good bad doctor nurse because she he they works und très привет … ?".split()
+WORDS = ["a", "good", "bad", "doctor", "nurse", "because", "she", "he", "they", "works", "très", "привет", "…", "?"]
 SAMPLES, COPIES = 100_000, 8
 
 

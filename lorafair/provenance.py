@@ -78,13 +78,17 @@ def collect_provenance(
 
 def read_versions() -> dict[str, str]:
     """Python's version and that of every installed distribution in ``DISTRIBUTIONS``, read without importing any."""
-    versions = {"python": platform.python_version()}
-    for name in DISTRIBUTIONS:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
+    known = ((name, _find_version(name)) for name in DISTRIBUTIONS)
+    return {"python": platform.python_version(), **{name: version for name, version in known if version}}
+
+
+@lru_cache(maxsize=64)
+def _find_version(name: str) -> str | None:
+    """An installed distribution's version; importlib parses a whole METADATA for it, so once in a process."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 @lru_cache(maxsize=1)

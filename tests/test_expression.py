@@ -104,7 +104,7 @@ NAMED = [
 ]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     VALUES,
     VALUES,
@@ -116,6 +116,7 @@ def test_no_document_makes_an_expression_fail(a, b, left, sign, right):
     parse_expression(f"({left}) {sign} ({right})")({"a": a, "b": b})
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
 def test_arithmetic_is_that_of_python(x, y):
     found = parse_expression("x / y - x * y")({"x": x, "y": y})

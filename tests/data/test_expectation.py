@@ -9,7 +9,7 @@ import pandas
 import pytest
 import yaml
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lorafair.cli.main import cli
 
@@ -183,6 +183,7 @@ def test_broken_files_are_faults_with_their_place(tmp_path):
 VALUES = st.sampled_from(["1", "0", "True", "", "0.5", "-2", "nan", "x"])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(VALUES, VALUES, VALUES), max_size=30), VALUES, st.sampled_from(["> 0.4", "1", ["1", "x"]]))
 def test_counts_agree_with_pandas(cells, member, positive):
     rows = [dict(zip("abc", each, strict=True)) for each in cells]
