@@ -96,7 +96,7 @@ def test_the_gap_of_a_scorer_is_the_spread_of_its_rates(scorers, monkeypatch):
 
     texts = [("x x", "men"), ("xxx", "men"), ("abc", "women"), ("xxx", "women")]
     documents = [{"text": text, "groups": {"identity": [group]}} for text, group in texts]
-    monkeypatch.setattr(honest, "honest_neutral", lambda attribute: documents)
+    monkeypatch.setattr(honest, "honest_neutral", lambda attribute, language: documents)
     assert measure_scorer_gap("letters", "identity") == 0.5
     assert measure_scorer_gap("letters", "shoe size") is None
     assert spread_over_groups([None, 1.0], [["a"], ["b"]]) is None
