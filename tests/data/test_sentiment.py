@@ -39,6 +39,15 @@ def test_the_original_reviews_are_those_of_the_file_quotes_and_all(part, documen
 
 
 @needs_data
+def test_how_many_real_reviews_mention_whom_is_what_the_readme_says():
+    found = sentiment_documents("imdb_cad_original", "all").documents
+    counts = Counter((a, group) for d in found for a, groups in d["groups"].items() for group in groups)
+    status = Counter(a for a, _ in counts.elements() if a.endswith(" status"))
+    told = (counts["gender", "men"], counts["gender", "women"], status["race status"], status["religion status"])
+    assert (told, counts["race status", "majority"]) == ((1427, 1010, 67, 43), 8)
+
+
+@needs_data
 def test_pairs_are_an_original_and_its_revision_with_the_other_label():
     originals = {plain(row["Text"]) for row in read("orig_test.tsv")}
     rows = defaultdict(list)
