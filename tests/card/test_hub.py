@@ -31,7 +31,7 @@ class Hub(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """The five requests of a push."""
+    """The requests of a push."""
 
     server: Hub
 
@@ -75,13 +75,8 @@ class Handler(BaseHTTPRequestHandler):
             hub.commits.append(lines)
             (sent,) = (line["value"] for line in lines if line["key"] == "file")
             hub.readme, hub.sha = base64.b64decode(sent["content"]), str(len(hub.commits) + 1) * 40
-            self._answer(
-                {
-                    "commitUrl": f"http://127.0.0.1:{hub.server_port}/me/mine/commit/2",
-                    "commitOid": hub.sha,
-                    "success": True,
-                }
-            )
+            address = f"http://127.0.0.1:{hub.server_port}/me/mine/commit/{hub.sha}"
+            self._answer({"commitUrl": address, "commitOid": hub.sha, "success": True})
         else:
             self._answer({"error": f"unexpected {self.path}"}, 400)
 
@@ -107,7 +102,7 @@ def test_a_push_reaches_the_hub_once_and_keeps_what_stands_there(world: Any, hub
     adapter = world(groups=("women", "men"), templates=60)
     done = _push(hub, adapter)
     assert done.returncode == 0, done.stderr
-    assert f"Pushed: http://127.0.0.1:{hub.server_port}/me/mine/commit/2" in done.stdout
+    assert f"/me/mine/commit/{'2' * 40}" in done.stdout
     (header, sent) = hub.commits[0]
     assert header["value"]["parentCommit"] == FIRST
     assert sent["value"]["path"] == "README.md"
