@@ -122,17 +122,11 @@ def test_built_ins_pass_and_what_lacks_data_is_not_checked(monkeypatch, tmp_path
     found = {(one.entry.kind, one.entry.name): one for one in check_plugins(entries)}
     assert {key: one.faults for key, one in found.items() if one.faults} == {}
     skipped = {key for key, one in found.items() if one.state == "not checked"}
-<<<<<<< HEAD
     real = {entry.name for entry in registry.entries("dataset") if not entry.fields.get("sample")}
     lacking = {("dataset", entry.name) for entry in registry.entries("dataset") if entry.target and entry.name in real}
     lacking |= {("task", each.name) for each in registry.entries("task") if real & set(each.fields.get("datasets", ()))}
     assert lacking | {("scorer", "hurtlex"), ("scorer", "detoxify")} == skipped
     assert ("task", "lorafair_honest") in skipped
-=======
-    tasks = {("task", entry.name) for entry in registry.entries("task") if not entry.name.endswith("_sample")}
-    assert ("task", "lorafair_honest") in tasks
-    assert tasks | {("scorer", "hurtlex"), ("scorer", "detoxify")} == skipped
->>>>>>> hate
     assert "hurtlex_EN.tsv" in found["scorer", "hurtlex"].skipped
     assert found["method", "lora"].place.startswith("trainers/method.py:")
     assert found["task", "lorafair_honest_sample"].place.endswith("lorafair_honest_sample.yaml:2")
