@@ -67,12 +67,18 @@ def test_the_sample_is_balanced_and_its_entities_stand_where_it_says():
 
 def test_damaged_and_other_files_get_one_message(tmp_path, monkeypatch):
     (tmp_path / "winomt").mkdir()
-    for name in ("en", "en_pro", "en_anti"):
-        (tmp_path / "winomt" / f"{name}.txt").write_text(
-            "male\t1\tThe cook ate.\tcook\nman\t1\tThe cook ate.\tcook\nmale\t9\tThe cook ate.\tcook\n",
-            encoding="utf-8",
-        )
+    damaged = "male\t1\tThe cook ate.\tcook\nman\t1\tThe cook ate.\tcook\nmale\t9\tThe cook ate.\tcook\n"
+
+    def write(sizes):
+        for name, size in zip(("en", "en_pro", "en_anti"), sizes, strict=True):
+            text = damaged + "male\t1\tThe cook ate.\tcook\n" * (size - 3)
+            (tmp_path / "winomt" / f"{name}.txt").write_text(text, encoding="utf-8")
+
     monkeypatch.setenv("LORAFAIR_DATA", str(tmp_path))
+    write((3, 3, 3))
+    with pytest.raises(LorafairError, match=r"(?s)en.txt: expected 3888 rows, found 3.*en_anti.txt: expected 1584"):
+        winomt_documents()
+    write((3888, 1584, 1584))
     with pytest.raises(LorafairError, match=r"(?s)en.txt:2: expected gender.*en.txt:3: .*no token 9"):
         winomt_documents()
     with pytest.raises(LorafairError, match="no sentences file"):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from lorafair.serving.judgement import judge_effect, judge_parity, root_mean_square
 
@@ -42,13 +40,16 @@ def test_float32_parity_is_the_largest_deviation_over_the_prompts():
     assert tolerance == 1e-3
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.integers(0, 10**6), st.floats(0.01, 0.3), st.floats(0.2, 20))
-def test_rounding_noise_of_the_same_size_is_parity(seed, cost, effect):
-    base, change = draw(seed, 20), draw(seed + 1, effect)
-    exact = base + change
-    rounding = root_mean_square(draw(seed + 2, cost), np.zeros(N))
-    assert judge_parity(exact + draw(seed + 3, cost), exact, rounding, base)[0]
+@pytest.mark.parametrize(("cost", "effect"), [(0.01, 0.2), (0.25, 1.0), (0.3, 20.0)])
+def test_rounding_noise_of_the_same_size_is_parity(cost, effect):
+    """But for bad luck: of 3,000 draws at most one in a thousand is refused."""
+    refused = 0
+    for seed in range(3000):
+        base, change = draw(seed, 20), draw(seed + 1, effect)
+        exact = base + change
+        rounding = root_mean_square(draw(seed + 2, cost), np.zeros(N))
+        refused += not judge_parity(exact + draw(seed + 3, cost), exact, rounding, base)[0]
+    assert refused <= 3
 
 
 @pytest.mark.parametrize("share", [0.5, 1.0, -1.0])
