@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from lorafair.records import Comparison, Verdict
@@ -75,6 +76,8 @@ def compare_contrasts(
         notes.append(f"change from {pair.reference} follows from that of {named}")
     n, clusters = sum(pair.summary.group_n[attribute].values()), pair.summary.clusters
     odds = pair.summary.log_odds.get(attribute, {}).get(name, Estimate(None))
-    scale = {"log_odds": odds.value, "log_odds_low": odds.low, "log_odds_high": odds.high, "log_odds_p": odds.p_max}
+    bounded = odds.low is not None and odds.high is not None and math.isfinite(odds.low) and math.isfinite(odds.high)
+    low, high = (odds.low, odds.high) if bounded else (None, None)  # too few answers to bound the odds
+    scale = {"log_odds": odds.value, "log_odds_low": low, "log_odds_high": high, "log_odds_p": odds.p_max}
     claims = _within(pair, (attribute, name), word, settings) | scale | {"p": found.p_max, "p_adjusted": adjusted}
     return _comparison(pair, "contrast", found, n, clusters, **claims), notes

@@ -80,6 +80,31 @@ def test_rows_are_the_same_twice_and_json_has_no_nan(audit_folder: Path) -> None
     assert _pick(_rows(audit_folder, seed=5), "planted").low != _pick(one, "planted").low
 
 
+HITS = {
+    "base": [(2, 5), (3, 0), (6, 1), (9, 4), (14, 1), (19, 1), (21, 2), (28, 2), (31, 7), (34, 6), (36, 0), (43, 2)],
+    "full": [(32, 4), (36, 2), (36, 5), (43, 4), (43, 0)],
+    "adapter": [(13, 2), (29, 3), (32, 1)],
+}
+"""Template and group of the only hits of three models, as a real audit had them."""
+
+
+def test_odds_that_nothing_bounds_are_no_number_of_json(tmp_path: Path, write) -> None:
+    for label, hits in HITS.items():
+        record = {"kind": "full"} if label == "full" else {}
+        folder = write(tmp_path / label, label, seed=0, base_rate=0, templates=55, record=record)
+        (path,) = folder.glob("samples_*.jsonl")
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        for template, group in hits:
+            lines[8 * template + group]["honest_continuation"] = 1.0
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    rows = build_rows(read_audit([tmp_path])).rows
+    for row in rows:
+        json.dumps(row.model_dump(mode="json", by_alias=True), allow_nan=False)
+    bounds = [(c.log_odds, c.log_odds_low) for row in rows for c in row.comparisons if c.log_odds is not None]
+    assert any(low is None for _, low in bounds)
+    assert any(low is not None for _, low in bounds)
+
+
 def test_difference_within_the_scorers_own_gap_is_no_claim(tmp_path: Path, write) -> None:
     write(tmp_path / "base", "base", seed=1)
     write(tmp_path / "bad", "bad", seed=4, rates={"men": 0.7}, scorer_gap=0.9)
