@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lorafair.statistics.cluster_mean import is_mean, weigh_clusters
 from lorafair.statistics.table import Floats, Metric, Table
 
 _CHUNK = 4_000_000  # cells of a weight matrix held at a time
@@ -68,6 +69,8 @@ def sample(
 ) -> Sampled:
     """Evaluate ``metric`` on ``table`` and, for contrasts, on each group's rest, under all the weights.
 
+    One that says it is the mean of ``y`` (``mean_of_y``), and is at the estimate, is taken from sums over clusters.
+
     Args:
         metric: by the contract ``(table, weights, **settings) -> {key: (B,)}``.
         table: n rows in C clusters (C at least 1).
@@ -80,18 +83,25 @@ def sample(
     """
     clusters = table.clusters
     drawn = draw_weights(clusters, resamples, seed)
+    if getattr(metric, "mean_of_y", False) and not settings and not np.isnan(table.y).any():
+        found, size = weigh_clusters(table, drawn)
+        if is_mean(metric(table, table.count[None, :]), found):
+            return _collect(found, size, drawn)
     rows = np.concatenate([np.ones((1, clusters)), np.ones((clusters, clusters)) - np.eye(clusters), drawn])
     if getattr(metric, "row_additive", False):
         table = table.merge()
     values = _evaluate(metric, table, rows, settings or {})
     rest = _evaluate(metric, table.rest(), rows, settings or {}) if table.groups else {}
     values |= {f"rest:{key.removeprefix('group:')}": v for key, v in rest.items() if key.startswith("group:")}
-    keys = tuple(values)
-    matrix = np.column_stack([values[key] for key in keys])
-    mass = np.column_stack([_documents(table, key) for key in keys])
-    total = mass.sum(axis=0)
-    relative = mass * clusters / np.where(total > 0, total, np.nan)
-    return Sampled(keys, matrix[0], matrix[1 : 1 + clusters], matrix[1 + clusters :], relative, drawn)
+    return _collect(values, np.column_stack([_documents(table, key) for key in values]), drawn)
+
+
+def _collect(values: dict[str, Floats], size: Floats, drawn: Floats) -> Sampled:
+    """From key -> (1 + C + B,) and the (C, K) documents behind each key."""
+    clusters = drawn.shape[1]
+    matrix, total = np.column_stack(list(values.values())), size.sum(axis=0)
+    relative = size * clusters / np.where(total > 0, total, np.nan)
+    return Sampled(tuple(values), matrix[0], matrix[1 : 1 + clusters], matrix[1 + clusters :], relative, drawn)
 
 
 def _evaluate(metric: Metric, table: Table, rows: Floats, settings: dict[str, Any]) -> dict[str, Floats]:

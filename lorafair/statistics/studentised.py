@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 
 import numpy as np
 
@@ -28,7 +27,8 @@ DEGENERATE = 0.01  # share of resamples without a standard error above which boo
 class Studentised:
     """theta, its standard error and the (B,) studentised resamples; ``usable`` unless too many have no error.
 
-    ``influence`` (C,) holds ``z_c``; empty where there is no standard error.
+    ``influence`` (C,) holds ``z_c``; empty where there is no standard error.  ``unseen``: variance that the clusters do
+    not show, of log-odds (:func:`lorafair.statistics.log_odds.compare_log_odds`).
     """
 
     value: float
@@ -36,6 +36,7 @@ class Studentised:
     t: Floats
     usable: bool
     influence: Floats
+    unseen: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,11 @@ def combine(parts: Sequence[Part], weights: Floats) -> Studentised:
         scale = np.where(size > 0, np.column_stack([part.slopes for part in parts]) / size, np.nan)
     shift = np.column_stack([part.shift for part in parts])
     factors = np.column_stack([scale, -scale * shift])  # z_bc = factors_b . columns_c
-    pairs = list(combinations_with_replacement(range(columns.shape[1]), 2))
+    i, j = np.triu_indices(columns.shape[1])
     means = weights @ columns / n
-    products = weights @ np.column_stack([columns[:, i] * columns[:, j] for i, j in pairs]) / n
-    variance = np.zeros(len(weights))
-    for (i, j), product in zip(pairs, products.T, strict=True):
-        term = factors[:, i] * factors[:, j] * (product - means[:, i] * means[:, j])
-        variance += term if i == j else 2 * term
+    products = weights @ (columns[:, i] * columns[:, j]) / n
+    twice = np.where(i == j, 1.0, 2.0)
+    variance = ((factors[:, i] * factors[:, j]) * (products - means[:, i] * means[:, j])) @ twice
     error = np.sqrt(np.maximum(variance, 0.0) / (n - 1))
     moved = np.sum([part.moved for part in parts], axis=0)
     flat = ~(error > max(FLAT * se, 1e-9 * max(1.0, abs(value))))

@@ -10,7 +10,7 @@ import numpy as np
 from lorafair.statistics.between import estimate_between
 from lorafair.statistics.exact import Mask, bound_estimate
 from lorafair.statistics.interval import Estimate, clip, estimate_family
-from lorafair.statistics.log_odds import compare_log_odds
+from lorafair.statistics.log_odds import assess_change, compare_changes, compare_log_odds, estimate_shares
 from lorafair.statistics.margin import judge_margin
 from lorafair.statistics.resample import Sampled
 from lorafair.statistics.studentised import studentise
@@ -44,8 +44,9 @@ class Summary:
     Levels have pointwise intervals, contrasts simultaneous ones (max-T over the groups that carry a claim).  ``gaps``:
     attribute -> max minus min, its interval projected from simultaneous intervals of the levels.  ``between``:
     attribute -> double-corrected variance between the groups.  ``log_odds``: the contrasts on that scale, where the
-    metric is a rate.  ``permuted``: attribute -> permutation p of equal rates; ``slopes``: attribute -> change of the
-    level for each doubling of a group's share of the training data.
+    metric is a rate; ``changes``, of a paired difference: how each group's odds changed against what the others' did in
+    common, which confirms a verdict.  ``permuted``: attribute -> permutation p of equal rates; ``slopes``: attribute ->
+    change of the level for each doubling of a group's share of the training data.
     """
 
     overall: Estimate
@@ -56,6 +57,7 @@ class Summary:
     gaps: dict[str, Estimate] = field(default_factory=dict)
     between: dict[str, Estimate] = field(default_factory=dict)
     log_odds: dict[str, dict[str, Estimate]] = field(default_factory=dict)
+    changes: dict[str, dict[str, Estimate]] = field(default_factory=dict)
     permuted: dict[str, float] = field(default_factory=dict)
     slopes: dict[str, Estimate] = field(default_factory=dict)
     group_n: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -106,8 +108,16 @@ def summarise(
     def settle(
         keys: dict[str, tuple[str, str | None]], masks: dict[str, tuple[Mask | None, Mask | None]], ends: float
     ) -> dict[str, Estimate]:
-        family = {name: studentise(sampled, *pair) for name, pair in keys.items()}
-        done = estimate_family(family, clusters=table.clusters, alpha=settings.alpha)
+        shares = exact and not signed and all(rest is None for _, rest in keys.values())
+        if shares:
+            whole = np.ones(len(table.y), dtype=bool)
+            inside = {name: whole if masks[name][0] is None else masks[name][0] for name in keys}
+            n = {name: int(table.count[mask].sum()) for name, mask in inside.items()}
+            named = {name: key for name, (key, _) in keys.items()}
+            done = estimate_shares(sampled, named, n, clusters=table.clusters, alpha=settings.alpha)
+        else:
+            family = {name: studentise(sampled, *pair) for name, pair in keys.items()}
+            done = estimate_family(family, clusters=table.clusters, alpha=settings.alpha)
         for name, one in done.items():
             if settings.margin is not None and signed:
                 one = judge_margin(one, family[name], settings.margin)
@@ -126,8 +136,7 @@ def summarise(
                     resamples=settings.resamples,
                     margin=settings.margin if signed else None,
                 )
-            share = exact and not signed and masks[name][1] is None
-            done[name] = clip(one, 0.0 if share else -ends, ends)
+            done[name] = clip(one, 0.0 if shares else -ends, ends)
         return done
 
     end = 1.0 if exact else np.inf
@@ -159,8 +168,15 @@ def summarise(
                 k: v for f in each for k, v in estimate_family(f, clusters=table.clusters, alpha=settings.alpha).items()
             }
             found.log_odds[attribute] = done
+            if signed and pair is not None:
+                n = {name: size for name, (size, _) in sizes.items() if size}
+                few = {name: min(len(np.unique(table.cluster[mask])) for mask in both[name]) for name in odds}
+                found.changes[attribute] = {
+                    name: assess_change(compare_changes(pair, attribute, name, n), few[name]) for name in odds
+                }
         gap = sampled.estimate[sampled.keys.index("gap" if len(table.groups) == 1 else f"gap:{attribute}")]
-        together = settle({name: level[name] for name in names if found.group_n[attribute][name]}, alone, end)
+        some = {} if signed else {name: level[name] for name in names if found.group_n[attribute][name]}
+        together = settle(some, alone, end) if some else {}
         found.gaps[attribute] = _project(float(gap), list(together.values()), signed=signed)
         if not signed:
             found.between[attribute] = estimate_between(sampled, [level[name][0] for name in claimed], settings.alpha)

@@ -74,9 +74,10 @@ def test_merging_identical_rows_changes_nothing() -> None:
         return rate(table, weights)
 
     one, other = (sample(metric, table, resamples=50, seed=1) for metric in (rate, unmerged))
-    assert one.keys == other.keys
+    assert set(one.keys) == set(other.keys)
+    place = [other.keys.index(key) for key in one.keys]
     for field in ("estimate", "jackknife", "bootstrap", "mass"):
-        np.testing.assert_allclose(getattr(one, field), getattr(other, field), atol=1e-12)
+        np.testing.assert_allclose(getattr(one, field), getattr(other, field)[..., place], atol=1e-12)
 
 
 def test_overlapping_groups_and_documents_without_a_group() -> None:
