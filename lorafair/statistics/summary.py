@@ -175,8 +175,9 @@ def summarise(
                     name: assess_change(compare_changes(pair, attribute, name, n), few[name]) for name in odds
                 }
         gap = sampled.estimate[sampled.keys.index("gap" if len(table.groups) == 1 else f"gap:{attribute}")]
-        some = {} if signed else {name: level[name] for name in names if found.group_n[attribute][name]}
-        together = settle(some, alone, end) if some else {}
+        together: dict[str, Estimate] = {}
+        if not signed:
+            together = settle({name: level[name] for name in names if found.group_n[attribute][name]}, alone, end)
         found.gaps[attribute] = _project(float(gap), list(together.values()), signed=signed)
         if not signed:
             found.between[attribute] = estimate_between(sampled, [level[name][0] for name in claimed], settings.alpha)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lorafair.registry import load_registry, load_target
@@ -118,6 +118,7 @@ def test_projected_differences_hold_the_truth(name: str) -> None:
         assert same[1:] == pytest.approx((0, 0), abs=0.3)  # the groups' own differences are bounded, and are none
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(share, share, share, share), min_size=2, max_size=6))
 def test_levels_of_two_models_within_their_bounds_differ_within_the_projection(drawn: list[tuple[float, ...]]) -> None:
     one = [sorted(each[:2]) for each in drawn]
