@@ -11,6 +11,7 @@ from typing import Any
 
 from lorafair.agreement import find_disagreements
 from lorafair.answer import GIVEN, Answers, read_answers
+from lorafair.decision import Decision, read_decision
 from lorafair.errors import raise_faults
 from lorafair.identity import Model, identify
 from lorafair.sample_line import read_cluster, read_groups, read_lines
@@ -24,7 +25,7 @@ class Samples:
     ``keys``: a document's identity (its number and lm-eval's hash of it); ``clusters``: a document's ``cluster``, else
     its ``pair``, else itself; ``groups``: ``{attribute: [names]}`` of each; ``values``: metric -> n numbers, NaN where
     a document was not scored.  ``direction``: metric -> higher_is_better, None where nobody says.  ``answers``: labels
-    and answers, where the samples tell them; ``path``: their file.
+    and answers, where the samples tell them; ``path``: their file; ``decision``: why not everything was asked, if so.
     """
 
     model: str
@@ -42,6 +43,7 @@ class Samples:
     failed: dict[str, str] = field(default_factory=dict)  # metric without a number -> why its scorer failed
     answers: Answers | None = None
     path: Path | None = None
+    decision: Decision | None = None
 
 
 @dataclass
@@ -202,6 +204,7 @@ def _as_columns(
         {metric: why for metric, why in failed.items() if metric not in metrics},
         answers,
         path,
+        read_decision(found.results),
     )
 
 
