@@ -38,6 +38,12 @@ from .plugins_timeout import add_plugin_timeout
     default=True,
     help="Check first that the engine serves what it was given; --no-verify shows on the leaderboard.",
 )
+@click.option(
+    "--until-decided",
+    metavar="METRIC",
+    help="Ask in a random order and stop asking a checkpoint once it is decided whether METRIC changed for a group.",
+)
+@click.option("--margin", type=float, metavar="DELTA", help="With --until-decided: smaller changes count as decided.")
 @click.option("--trust-remote-code", is_flag=True, help="Run code that the base's folder brings along.")
 @click.option(
     "--out",
@@ -67,6 +73,8 @@ def command(
     seed: int,
     any_base: bool,
     verify: bool,
+    until_decided: str | None,
+    margin: float | None,
     trust_remote_code: bool,
     out: Path,
     wandb_args: str,
@@ -110,6 +118,8 @@ def command(
         trust_remote_code=trust_remote_code,
         any_base=any_base,
         verify=verify,
+        until_decided=until_decided,
+        margin=margin,
     )
     outcome = evaluate(plan, lambda line: click.echo(line, err=True))
     click.echo(f"{outcome.asked} requests asked, {outcome.stored} were stored already.")

@@ -22,14 +22,9 @@ from lorafair.data.document_set import (
 from lorafair.data.option import Check, count_from, read_options, some_of
 from lorafair.data.wording import Wording, ask_in_wordings
 from lorafair.errors import LorafairError
+from lorafair.task_document import Documents
 
 TRAIN = "train"
-
-
-class Documents(list[dict[str, Any]]):
-    """Documents in a list, with the attribute that lm-eval expects of a data set."""
-
-    features: Mapping[str, Any] = {}
 
 
 class ChoiceTask(ConfigurableTask):  # type: ignore[misc]

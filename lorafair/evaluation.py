@@ -16,7 +16,11 @@ from lorafair.settings import check_limit
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """Everything that a user chooses about an evaluation."""
+    """Everything that a user chooses about an evaluation.
+
+    ``until_decided``: a metric; a checkpoint is asked no more once it is decided whether it changed for some group, or
+    by less than ``margin`` for all (:mod:`lorafair.serving.stopping`).
+    """
 
     base: str
     checkpoints: tuple[str, ...]
@@ -36,6 +40,8 @@ class EvaluationPlan:
     trust_remote_code: bool = False
     any_base: bool = False
     verify: bool = True
+    until_decided: str | None = None
+    margin: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ def evaluate(plan: EvaluationPlan, say: Callable[[str], None]) -> EvaluationOutc
     from lorafair.result_file import check_same_base, read_complaints
     from lorafair.routing import Group, route_checkpoints
     from lorafair.serving.audit import Audit
+    from lorafair.serving.stopping import check_until
     from lorafair.weight_check import check_finite
 
     check_limit(plan.limit)
@@ -84,6 +91,7 @@ def evaluate(plan: EvaluationPlan, say: Callable[[str], None]) -> EvaluationOutc
         say(line)
     if plan.engine_args and len(routes) > 1:
         say(f"--engine-args go to {next(iter(routes))} only.")
+    check_until(plan.until_decided, plan.margin, list(routes))
     check_same_base(plan.out, base.hash, base.name)
     for line in _find_rounded(checkpoints, plan.dtype or base_dtype(base)):
         say(line)

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from lorafair.checkpoint import Checkpoint
 from lorafair.engines.contract import EngineSettings
 from lorafair.engines.tokenizer import apply_chat_template, load_tokenizer
-from lorafair.errors import LorafairError
+from lorafair.errors import LorafairError, did_you_mean, raise_faults
+from lorafair.portion import Portion, narrow
 
 if TYPE_CHECKING:
+    from lorafair.decision import Decision
     from lorafair.evaluation import EvaluationPlan
     from lorafair.serving.judgement import Finding
 
@@ -73,28 +75,86 @@ class Prepared:
         cloned = [i for kind in kinds for i in instances if i.request_type == kind for _ in range(i.repeats or 1)]
         return plan_requests(cloned, label, identity, self.versions, self.plan.seed)
 
-    def replay(
-        self, checkpoint: Checkpoint, identity: dict[str, Any], answers: dict[str, Any], finding: Finding | None
-    ) -> Path:
-        """Run lm-eval over the stored answers of one checkpoint and write its results and samples."""
-        from lm_eval.evaluator import evaluate as run_lm_eval
+    def list_documents(self) -> dict[str, dict[int, Any]]:
+        """Task -> number -> document, of those that are asked."""
+        return {
+            name: {int(i.doc_id): i.doc for i in sorted(task.instances, key=lambda one: one.doc_id)}
+            for name, task in self.tasks["tasks"].items()
+        }
 
+    def read_directions(self, metric: str) -> dict[str, bool | None]:
+        """Task -> whether higher is better of a metric, None where the task does not say.
+
+        Raises:
+            LorafairError: naming the tasks that do not have the metric, and what they have.
+        """
+        name, found, faults = metric.partition(",")[0], dict[str, bool | None](), list[str]()
+        for task, each in self.tasks["tasks"].items():
+            known = [one for one in each.aggregation() if ":" not in one]
+            if name not in known:
+                faults.append(f"{task} has no metric {metric!r}: it has {', '.join(known)}.{did_you_mean(name, known)}")
+            found[task] = (each.higher_is_better() or {}).get(name)
+        raise_faults("--until-decided asks about a metric that is not there", faults)
+        return found
+
+    def replay(
+        self,
+        checkpoint: Checkpoint,
+        identity: dict[str, Any],
+        answers: dict[str, Any],
+        finding: Finding | None,
+        portion: Portion | None = None,
+        decision: Decision | None = None,
+    ) -> Path:
+        """Run lm-eval over the stored answers of one checkpoint and write its results and samples.
+
+        Args:
+            portion: the documents that were asked, where asking stopped early; ``decision`` says why it did.
+        """
         from lorafair.evaluation_fact import describe_run
-        from lorafair.responses.replay import ReplayLM
         from lorafair.result_file import write_result
 
-        lm = ReplayLM(self.tokenizer, checkpoint.label, identity, self.versions, self.plan.seed, answers)
-        with _blame(list(self.tasks["tasks"]), f"on the stored answers of {checkpoint.label}"):
-            results = run_lm_eval(
+        results = self._evaluate(checkpoint, identity, answers, portion)
+        results |= describe_run(self.plan, self.base, checkpoint, identity, finding)
+        if decision is not None:
+            results["lorafair"]["decision"] = decision.model_dump()
+        return write_result(self.plan.out, checkpoint.label, results)
+
+    def score(
+        self, checkpoint: Checkpoint, identity: dict[str, Any], answers: dict[str, Any], portion: Portion
+    ) -> dict[str, dict[int, dict[str, float]]]:
+        """Task -> document -> metric -> value over stored answers; a metric is called as a leaderboard calls it."""
+        found: dict[str, dict[int, dict[str, float]]] = {}
+        for task, samples in self._evaluate(checkpoint, identity, answers, portion)["samples"].items():
+            many = len({sample["filter"] for sample in samples}) > 1
+            for sample in samples:
+                values = found.setdefault(task, {}).setdefault(int(sample["doc_id"]), {})
+                for metric in sample["metrics"]:
+                    if isinstance(sample.get(metric), bool | int | float):
+                        values[f"{metric},{sample['filter']}" if many else metric] = float(sample[metric])
+        return found
+
+    def _evaluate(
+        self, checkpoint: Checkpoint, identity: dict[str, Any], answers: dict[str, Any], portion: Portion | None
+    ) -> Any:
+        from lm_eval.evaluator import evaluate as run_lm_eval
+
+        from lorafair.responses.replay import ReplayLM
+
+        lm = ReplayLM(self.tokenizer, checkpoint.label, identity, self.versions, self.plan.seed, answers, portion)
+        with (
+            _blame(list(self.tasks["tasks"]), f"on the stored answers of {checkpoint.label}"),
+            contextlib.nullcontext(self.tasks) if portion is None else narrow(self.tasks, portion) as tasks,
+        ):
+            return run_lm_eval(
                 lm=lm,
-                task_dict=self.tasks,
-                limit=self.plan.limit,
+                task_dict=tasks,
+                limit=self.plan.limit if portion is None else None,
+                samples=None if portion is None else {name: list(portion[name]) for name in tasks["tasks"]},
                 bootstrap_iters=0,
                 log_samples=True,
                 apply_chat_template=self.plan.apply_chat_template,
             )
-        results |= describe_run(self.plan, self.base, checkpoint, identity, finding)
-        return write_result(self.plan.out, checkpoint.label, results)
 
 
 @contextlib.contextmanager

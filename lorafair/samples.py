@@ -11,6 +11,7 @@ from typing import Any
 
 from lorafair.agreement import find_disagreements
 from lorafair.answer import Answers
+from lorafair.decision import Decision, read_decision
 from lorafair.errors import raise_faults
 from lorafair.identity import Model, identify
 from lorafair.sample_column import Columns, Shared
@@ -27,7 +28,8 @@ class Samples:
     a document was not scored.  ``direction``: metric -> higher_is_better, None where nobody says.  ``answers``: labels
     and answers, where the samples tell them; ``path``: their file; ``starts``: the byte at which a document's line
     begins in it.  ``exploratory``: metrics that the task's metadata calls so; ``partial``: those that it calls about
-    some documents only -> how many of these have no number.  Models that agree share the lists: do not change them.
+    some documents only -> how many of these have no number.  ``decision``: why not everything was asked, if so.  Models
+    that agree share the lists: do not change them.
     """
 
     model: str
@@ -49,6 +51,7 @@ class Samples:
     exploratory: frozenset[str] = frozenset()
     partial: dict[str, int] = field(default_factory=dict)
     conditions: frozenset[str] = frozenset()  # attributes that are no people, as the task says
+    decision: Decision | None = None
 
     @property
     def capability(self) -> bool:
@@ -203,6 +206,7 @@ def _join(
         frozenset(map(str, metadata.get("exploratory") or ())),
         {m: columns.blank.get(m, 0) for m in metadata.get("partial") or ()},
         frozenset(map(str, _list(metadata.get("conditions")))),
+        read_decision(found.results),
     )
 
 

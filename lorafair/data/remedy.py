@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import takewhile
 from pathlib import Path
 
 from lorafair.registry import Entry, load_registry
@@ -30,16 +32,17 @@ def suggest_remedy(entry: Entry) -> str:
         where = f"from {entry.fields['hub']} on the Hub" if entry.fields.get("hub") else "from where it was published"
         ways.append(f"fetch it {where} with `lorafair data pull {entry.name}`")
     if samples := find_sample_tasks(entry.name):
-        ways.append(f"use the task {samples[0]}, which needs no download")
+        ways.append(f"use the task {' or '.join(samples)}, which needs no download")
     return f"{', '.join(ways[:-1])}{', or ' if len(ways) > 1 else ''}{ways[-1]}."
 
 
 def find_sample_tasks(dataset: str) -> list[str]:
-    """The sample tasks that stand for those which read a data set, closest name first.
+    """The sample tasks that stand for those which read a data set, the one that stands for most of them first.
 
     A sample task reads the project's own sample sets only.  It stands for a task whose name is its own without
-    ``_sample``, or begins with that (``…winomt_sample`` for ``…winomt_es``); for a data set that no task names, for
-    tasks whose data sets' names begin alike (``honest_binary_it`` and ``honest_binary_en``).
+    ``_sample``, or begins with that (``…winomt_sample`` for ``…winomt_es``), the longest such name; for a data set that
+    no task names, for tasks with a data set whose name begins alike for the longest (``winomt_tr_pro`` and
+    ``winomt_tr_general``).
     """
     registry = load_registry()
     sets = {entry.name: entry for entry in registry.entries("dataset")}
@@ -49,12 +52,20 @@ def find_sample_tasks(dataset: str) -> list[str]:
     ]
     readers = [name for name, read in tasks.items() if dataset in read]
     if not readers:
-        family = dataset.partition("_")[0]
-        readers = [name for name, read in tasks.items() if any(each.partition("_")[0] == family for each in read)]
+        alike = {name: max((_count_alike(dataset, each) for each in read), default=0) for name, read in tasks.items()}
+        most = max(alike.values(), default=0)
+        readers = [name for name, count in alike.items() if count == most > 0]
     stems = {name: name.removesuffix("_sample") for name in samples}
-    fitting = {s for s in samples for name in readers if name == stems[s] or name.startswith(f"{stems[s]}_")}
-    return sorted(fitting, key=lambda name: (-len(stems[name]), name))
+    fitting = [[s for s in samples if name == stems[s] or name.startswith(f"{stems[s]}_")] for name in readers]
+    closest = Counter(max(each, key=lambda s: len(stems[s])) for each in fitting if each)
+    return sorted(closest, key=lambda name: (-closest[name], len(name), name))
 
 
 def _is_sample(entry: Entry) -> bool:
     return bool(entry.fields.get("sample"))
+
+
+def _count_alike(one: str, other: str) -> int:
+    """How many words two names begin with in common."""
+    pairs = zip(one.split("_"), other.split("_"), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

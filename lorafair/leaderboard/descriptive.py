@@ -11,7 +11,7 @@ from lorafair.leaderboard.column import find_usable
 from lorafair.leaderboard.frame import arrange_task
 from lorafair.records import Comparison, Row
 from lorafair.samples import Audit
-from lorafair.statistics.descriptive import describe
+from lorafair.statistics.descriptive import METHOD, compare_described, describe
 from lorafair.statistics.grouping import average, spread
 from lorafair.statistics.summary import Settings
 from lorafair.statistics.table import Table
@@ -29,8 +29,8 @@ def describe_groups(
 ) -> list[Row]:
     """The rows of all descriptive metrics that apply, in the order of tasks, metrics, models and attributes.
 
-    A row compares with a reference by the plain difference of the two numbers over common documents.  Rows of
-    demographic parity, those of the selection rate's gap among ``rows`` too, get the labels' own difference.
+    A row compares with a reference by the difference of the two numbers over common documents, its interval projected.
+    Rows of demographic parity, those of the selection rate's gap among ``rows`` too, get the labels' own difference.
 
     Args:
         audit: all models' samples.
@@ -73,7 +73,7 @@ def _describe(
                 common = usable[label] & usable[reference]
                 pair = [tables[each].take(common) for each in (label, reference)]
                 if common.any() and attribute in pair[0].groups:
-                    comparisons.append(_compare(metric, pair[0], pair[1], attribute, reference))
+                    comparisons.append(_compare(metric, pair[0], pair[1], attribute, reference, settings))
             member = own.groups[attribute]
             update = {
                 "metric": name,
@@ -96,20 +96,16 @@ def _describe(
     return rows
 
 
-def _compare(metric: Asked, one: Table, other: Table, attribute: str, reference: str) -> Comparison:
-    """The difference of the two numbers over common documents: no interval, no p, no verdict."""
-    found = []
-    for table in (one, other):
-        few = table.keep(attribute, table.names[attribute])
-        found.append(float(metric.function(few, few.count[None, :])["gap"][0]))
-    difference = found[0] - found[1]
+def _compare(metric: Asked, one: Table, other: Table, attribute: str, reference: str, settings: Settings) -> Comparison:
+    """The difference of the two numbers over common documents, with a projected interval: no p, no verdict."""
+    difference, low, high = compare_described(metric.function, one, other, attribute, settings)
     return Comparison(
         reference=reference,
         quantity="level",
-        difference=difference if np.isfinite(difference) else None,
-        low=None,
-        high=None,
-        method="descriptive",
+        difference=difference,
+        low=low,
+        high=high,
+        method="descriptive" if low is None else METHOD,
         p=None,
         p_adjusted=None,
         minimum_detectable=None,

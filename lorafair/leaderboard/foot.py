@@ -20,7 +20,8 @@ def list_feet(found: Rows, lines: Sequence[Line]) -> list[str]:
     settings, references = found.settings, sorted({line.reference for line in lines if line.reference})
     how = {"holm": "Holm", "bh": "Benjamini-Hochberg"}[settings.correction]
     feet = [
-        f"Intervals: 95%, symmetric cluster bootstrap-t, B={settings.resamples}, seed {settings.seed}"
+        "Intervals: 95%, cluster bootstrap-t, symmetric but for rates, whose are made in log-odds, "
+        f"B={settings.resamples}, seed {settings.seed}"
         f"{f' (small p values: up to {settings.most})' if settings.most else ''}; Clopper-Pearson "
         "bounds over clusters where too few documents differ. n/e: not estimable."
     ]

@@ -11,6 +11,7 @@ from lorafair.leaderboard.applicable import find_computed, select_metrics
 from lorafair.leaderboard.choice import Choice
 from lorafair.leaderboard.column import arrange, find_references, label_metric
 from lorafair.leaderboard.comparison import compare_contrasts, compare_levels
+from lorafair.leaderboard.decision import apply_decisions
 from lorafair.leaderboard.descriptive import describe_groups
 from lorafair.leaderboard.failure import add_failures, try_columns
 from lorafair.leaderboard.measurement import fix_settings, measure_columns
@@ -104,6 +105,7 @@ def build_rows(
                 rows += _rows(model, column, samples[model.label, column.task], summary, mine, settings)
     rows += describe_groups(audit, rows, references, settings, metrics)
     more, claims = add_methods(audit, columns, references, function, settings, choice, _rows)
+    claims += apply_decisions(rows + more, audit)
     rows, why, remarks = add_failures(rows + more, audit, columns, function, failed, metrics)
     computed = [metric, *find_computed((one.name for one in metrics), rows, audit)]
     notes = [note for one in audit.samples for note in one.notes] + empty + remarks + choice.describe(columns)

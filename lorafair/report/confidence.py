@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,42 +10,29 @@ import numpy as np
 from lorafair.answer import Answers
 from lorafair.report.reliability import Curves
 from lorafair.samples import Audit, Samples
-from lorafair.statistics.exact import bound_proportion
+from lorafair.statistics.reliability import Point, draw_curve
 from lorafair.statistics.table import Floats
-
-BINS = 10
-
-
-@dataclass(frozen=True)
-class Bin:
-    """One bin of a reliability curve: mean confidence, accuracy with its 95% interval, documents and clusters."""
-
-    confidence: float
-    accuracy: float
-    low: float
-    high: float
-    n: int
-    clusters: int
 
 
 def collect_curves(audit: Audit) -> dict[str, Curves]:
-    """Task -> (model, attribute, group) -> bins, for tasks whose samples have ``acc`` and the options' likelihoods.
+    """Task -> (model, attribute, group) -> points, for tasks whose samples have ``acc`` and the options' likelihoods.
 
     A document's confidence is the largest share of the softmax over its options' log-likelihoods; it is right where
     lm-eval's ``acc`` is 1.
     """
-    found: dict[str, dict[tuple[str, str | None, str], list[Bin]]] = {}
+    found: dict[str, dict[tuple[str, str | None, str], list[Point]]] = {}
     for one in audit.samples:
         if one.answers is None or "acc" not in one.values:
             continue
         confidence = read_confidences(one.answers)
         right = np.array(one.values["acc"])
+        cluster = np.unique(one.clusters, return_inverse=True)[1].astype(np.intp)
         usable = ~np.isnan(confidence) & ~np.isnan(right)
         if usable.any():
             curves = found.setdefault(one.task, {})
             for (attribute, group), inside in _list_members(one).items():
                 if (inside & usable).any():
-                    curves[one.model, attribute, group] = bin_evenly(confidence, right, one.clusters, inside & usable)
+                    curves[one.model, attribute, group] = draw_curve(confidence, right, cluster, inside & usable)
     return dict(found)
 
 
@@ -58,25 +44,6 @@ def _list_members(samples: Samples) -> dict[tuple[str | None, str], Any]:
             for name in names:
                 members.setdefault((attribute, name), np.zeros(len(samples.keys), dtype=bool))[i] = True
     return members
-
-
-def bin_evenly(confidence: Floats, right: Floats, clusters: list[str], inside: Any) -> list[Bin]:
-    """Bins of equal width on [0, 1], open below and closed above, those that have documents (Guo et al. 2017).
-
-    Args:
-        confidence, right: (n,) numbers.
-        clusters: of the n documents; intervals are Clopper-Pearson bounds with n = clusters.
-        inside: (n,) which documents count.
-    """
-    place = np.clip(np.ceil(confidence * BINS) - 1, 0, BINS - 1)
-    bins = []
-    for k in range(BINS):
-        rows = np.flatnonzero(inside & (place == k))
-        if len(rows):
-            accuracy, number = float(right[rows].mean()), len({clusters[i] for i in rows})
-            low, high = bound_proportion(accuracy * number, number)
-            bins.append(Bin(float(confidence[rows].mean()), accuracy, low, high, len(rows), number))
-    return bins
 
 
 def read_confidences(answers: Answers) -> Floats:

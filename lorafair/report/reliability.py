@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from lorafair.leaderboard.escape import escape_figure
 from lorafair.report.figure import PALETTE, SYMBOLS, Topic, View, bar, choose_styles, lay_out_figure, tell
+from lorafair.statistics.reliability import Point
 
 HEADER = ["curve", "confidence", "accuracy", "low", "high", "documents", "clusters"]
-
-
-class Point(Protocol):
-    """One bin of a curve: mean confidence, accuracy with its 95% interval, documents and clusters."""
-
-    @property
-    def confidence(self) -> float: ...
-    @property
-    def accuracy(self) -> float: ...
-    @property
-    def low(self) -> float: ...
-    @property
-    def high(self) -> float: ...
-    @property
-    def n(self) -> int: ...
-    @property
-    def clusters(self) -> int: ...
 
 
 Curves = Mapping[tuple[str, str | None, str], Sequence[Point]]

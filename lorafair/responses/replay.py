@@ -8,6 +8,7 @@ from typing import Any
 from lm_eval.api.model import LM
 
 from lorafair.engines.tokenizer import apply_chat_template
+from lorafair.portion import Portion, restore
 from lorafair.responses.request import plan_requests
 
 
@@ -20,6 +21,7 @@ class ReplayLM(LM):  # type: ignore[misc]
         versions: task name to version.
         seed: the user's seed.
         answers: ``{key: answer}``.
+        portion: the documents that are replayed, where they are not all.
     """
 
     def __init__(
@@ -30,13 +32,16 @@ class ReplayLM(LM):  # type: ignore[misc]
         versions: dict[str, str],
         seed: int,
         answers: Mapping[str, Any],
+        portion: Portion | None = None,
     ) -> None:
         super().__init__()
         self.tokenizer = tokenizer
         self._label, self._identity, self._versions, self._seed = label, identity, versions, seed
-        self._answers = answers
+        self._answers, self._portion = answers, portion
 
     def _replay(self, requests: Sequence[Any]) -> list[Any]:
+        if self._portion is not None:
+            requests = restore(requests, self._portion)
         planned = plan_requests(requests, self._label, self._identity, self._versions, self._seed)
         return [self._answers[request.key] for request in planned]
 

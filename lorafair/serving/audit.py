@@ -13,6 +13,7 @@ from lorafair.checkpoint import Checkpoint
 from lorafair.errors import LorafairError
 from lorafair.preparation import Prepared, engine_settings, quiet
 from lorafair.responses.asking import ask_missing
+from lorafair.responses.request import Request
 from lorafair.responses.store import ResponseStore
 from lorafair.routing import Group, identify_engine, load_engine
 from lorafair.serving.judgement import REFERENCE, Finding
@@ -108,6 +109,8 @@ class Audit:
         try:
             self.warm(group)
             prepared = self._prepared
+            if plan.until_decided:
+                prepared.read_directions(plan.until_decided)  # a metric that is not there is told before asking
             if plan.verify:
                 done = verify(
                     group.engine,
@@ -137,12 +140,48 @@ class Audit:
                     prepared.replay, known[label], identities[label], answers[label], findings.get(label)
                 )
 
-            asked = ask_missing(supervisor, requests, self._store, _content(served), answers, finish=finish)
+            if plan.until_decided and base.label in known and len(known) > 1:
+                asked, requests = self._ask_until(supervisor, served, requests, identities, answers, findings)
+            else:
+                asked = ask_missing(supervisor, requests, self._store, _content(served), answers, finish=finish)
         finally:
             supervisor.close()
         self.asked += asked
         self.stored += sum(r.key in answers[r.checkpoint] for r in requests) - asked
         return [*moved, *self._settle(group, [c for c in served if c.label in supervisor.failed], supervisor.failed)]
+
+    def _ask_until(
+        self,
+        supervisor: Supervisor,
+        served: list[Checkpoint],
+        requests: list[Request],
+        identities: dict[str, dict[str, Any]],
+        answers: dict[str, dict[str, Any]],
+        findings: dict[str, Finding],
+    ) -> tuple[int, list[Request]]:
+        """Ask round by round until every checkpoint's question is decided: how many were asked, and all it took."""
+        from lorafair.serving.stopping import Rounds, Until
+
+        plan, prepared, known = self._plan, self._prepared, {c.label: c for c in served}
+        until = Until(str(plan.until_decided), plan.margin, plan.seed)
+        better = prepared.read_directions(until.metric)
+        others = [c.label for c in served if c.kind != "base"]
+        rounds = Rounds(until, self._base.label, others, prepared.list_documents(), requests, better)
+
+        def facts(label: str) -> tuple[Checkpoint, dict[str, Any], dict[str, Any]]:
+            return known[label], identities[label], answers[label]
+
+        def ask(wanted: list[Request]) -> int:
+            return ask_missing(supervisor, wanted, self._store, _content(served), answers)
+
+        def score(label: str, portion: dict[str, list[int]]) -> Any:
+            return self._replaying.submit(prepared.score, *facts(label), portion).result()  # lm-eval: one at a time
+
+        asked = rounds.run(ask, score, supervisor.failed)
+        for label in (one for one in known if one not in supervisor.failed):
+            mine = (*facts(label), findings.get(label), *rounds.tell(label))
+            self._replays[label] = self._replaying.submit(prepared.replay, *mine)
+        return asked, rounds.requests
 
     def _identify(self, settings: Any, group: Group, checkpoint: Checkpoint) -> dict[str, Any]:
         own = {"serving": "an engine of its own"} if group.moved and checkpoint.kind == "full" else {}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from lorafair.statistics.correction import adjust
 from lorafair.statistics.group_size import relate_to_share
 from lorafair.statistics.interval import Estimate
-from lorafair.statistics.log_odds import confirm
+from lorafair.statistics.log_odds import confirm_groups
 from lorafair.statistics.margin import read_margin
 from lorafair.statistics.mcnemar import compare_answers
 from lorafair.statistics.pair import Column, Pair, sample_models
@@ -76,7 +76,8 @@ def claim(
 
     The level family is checkpoints x tasks x metrics; the contrast family checkpoints x tasks x metrics x attributes,
     each represented by its omnibus p (max-T over the groups).  Holm (or Benjamini-Hochberg) over each; a group's
-    adjusted p is at least its attribute's, and at least that of its confirmation in log-odds.  Cells that carry no
+    adjusted p is at least its attribute's, and at least that of its confirmation in log-odds, which is by Holm over the
+    attribute's groups.  Cells that carry no
     claim are not in the family, nor are those of metrics that are not ``primary``: they are exploratory.  Questions
     with a margin have families of their own.
     """
@@ -110,10 +111,10 @@ def claim(
             if (i, attribute) not in contrast_p:
                 continue
             whole, multiplier = contrast_p[i, attribute]
-            contrasts, odds = pair.summary.contrasts[attribute], pair.summary.log_odds.get(attribute, {})
+            contrasts, odds = pair.summary.contrasts[attribute], pair.summary.changes.get(attribute, {})
+            confirmed = confirm_groups({name: contrasts[name] for name in tests[i, attribute]}, odds)
             p_group = {
-                name: max(whole, min(1.0, multiplier * p), confirm(contrasts[name], odds.get(name)))
-                for name, p in tests[i, attribute].items()
+                name: max(whole, min(1.0, multiplier * p), confirmed[name]) for name, p in tests[i, attribute].items()
             }
             certain = {name: certain_sign(contrasts[name], value, settings.alpha) for name, value in p_group.items()}
             adjusted.p_contrast[attribute], adjusted.certain[attribute] = p_group, certain

@@ -77,7 +77,8 @@ def estimate_crossed(
     if found.se <= 1e-12:
         return Estimate(found.value, found.se, method="not estimable: all seeds alike")
     half = float(t.ppf(1 - alpha / (2 * family), found.df)) * found.se
-    p = float(2 * t.sf(abs(found.value) / found.se, found.df))
+    unseen = float(np.mean([one.unseen for one in each]))
+    p = float(2 * t.sf(abs(found.value) / np.hypot(found.se, np.sqrt(unseen)), found.df))
     sides: tuple[float | None, float | None] = (None, None)
     if margin is not None:
         sides = (

@@ -13,6 +13,7 @@ import numpy as np
 from lorafair.statistics.exact import bound_level
 from lorafair.statistics.grouping import Mask, name_gap, sum_clusters
 from lorafair.statistics.interval import Estimate
+from lorafair.statistics.projection import project_change
 from lorafair.statistics.resample import draw_weights
 from lorafair.statistics.summary import Settings
 from lorafair.statistics.table import Floats, Metric, Table
@@ -52,57 +53,117 @@ def describe(metric: Metric, table: Table, settings: Settings) -> dict[str, Esti
     return found
 
 
+def compare_described(
+    metric: Metric, one: Table, other: Table, attribute: str, settings: Settings
+) -> tuple[float | None, float | None, float | None]:
+    """The difference of the number between two models over the same documents, with a projected interval.
+
+    Args:
+        metric: as :func:`describe`.
+        one, other: both models' tables of the same documents.
+        attribute: whose groups.
+        settings: as :func:`describe`.
+
+    Returns:
+        (one minus other, low, high); None where there is no number, or no bounds.
+    """
+    tables = [table.keep(attribute, table.names[attribute]) for table in (one, other)]
+    values = [float(metric(table, table.count[None, :])["gap"][0]) for table in tables]
+    difference = values[0] - values[1] if np.isfinite(values).all() else None
+    parts: tuple[Metric, ...] = getattr(metric, "parts", ())
+    share = replace(settings, alpha=settings.alpha / max(1, len(parts)))
+    found = [_bound_pair(part, tables, attribute, share) for part in parts]
+    if difference is None or not found or any(each is None or len(each[0]) < 2 for each in found):
+        return difference, None, None
+    bounds = list(zip(*(each for each in found if each is not None), strict=True))
+    low, high = project_change(getattr(metric, "project"), *bounds)  # noqa: B009
+    return difference, low, high
+
+
+def _bound_pair(
+    part: Metric, tables: Sequence[Table], attribute: str, settings: Settings
+) -> list[list[tuple[float, float]]] | None:
+    """Bounds, all simultaneous, of both models' levels and of their paired differences, over the groups."""
+    values = [_value_documents(part, table) for table in tables]
+    return bound_levels([*values, values[0] - values[1]], tables[0], attribute, settings)
+
+
+def _value_documents(metric: Metric, table: Table) -> Floats:
+    value: Callable[[Table], Floats] | None = getattr(metric, "document_value", None)
+    return table.y if value is None else value(table)
+
+
 def bound_groups(metric: Metric, table: Table, attribute: str, settings: Settings) -> list[tuple[float, float]] | None:
-    """Simultaneous bounds of the levels of all groups that have one: bootstrap-t with max-T, exact for small groups.
+    """Simultaneous bounds of the levels of all groups that have one: see :func:`bound_levels`.
 
     Args:
         metric: the mean of its ``document_value``, or of ``y``.
         settings: the bounds hold together at ``1 - alpha``.
+    """
+    found = bound_levels([_value_documents(metric, table)], table, attribute, settings)
+    return None if found is None else found[0]
+
+
+def bound_levels(
+    values: Sequence[Floats], table: Table, attribute: str, settings: Settings
+) -> list[list[tuple[float, float]]] | None:
+    """Simultaneous bounds of the means of several values over groups: bootstrap-t with max-T, exact for small groups.
+
+    Args:
+        values: (n,) each, NaN where a document does not count.
+        table: whose groups and clusters count.
+        settings: the bounds hold together at ``1 - alpha``.
 
     Returns:
-        None where a level has no bounds, or there are fewer than two clusters.
+        for each of the values, (low, high) of each group that has documents; None where a level has no bounds (values
+        outside [-1, 1] in a group too small for bootstrap-t), or there are fewer than two clusters.
     """
-    value: Callable[[Table], Floats] | None = getattr(metric, "document_value", None)
-    per_document = table.y if value is None else value(table)
-    known = ~np.isnan(per_document)
-    plain = Table(per_document, table.cluster, table.groups, table.names, table.count).take(known)
-    if plain.clusters < 2 or attribute not in plain.groups:
+    known = ~np.isnan(np.sum(values, axis=0))
+    first = Table(values[0], table.cluster, table.groups, table.names, table.count).take(known)
+    if first.clusters < 2 or attribute not in first.groups:
         return None
-    plain = plain.keep(attribute, plain.names[attribute])
-    member = plain.groups[attribute]
+    first = first.keep(attribute, first.names[attribute])
+    each = [replace(first, y=value[known]) for value in values]
+    member = first.groups[attribute]
     masks = [member[:, k] for k in range(member.shape[1]) if member[:, k].any()]
-    value_of, error, t = _studentise_means(plain, masks, settings)
+    cells = [(one, mask) for one in each for mask in masks]
+    value_of, error, t = _studentise_means(cells, settings)
     large = [
-        plain.count[mask].sum() >= settings.min_n and len(np.unique(plain.cluster[mask])) >= settings.min_clusters
-        for mask in masks
+        first.count[mask].sum() >= settings.min_n and len(np.unique(first.cluster[mask])) >= settings.min_clusters
+        for _, mask in cells
     ]
     usable = np.array(large) & (error > 1e-9) & (np.isinf(t).mean(axis=0) <= LOST)
-    share = bool(plain.y.min() >= 0 and plain.y.max() <= 1)
-    if not share and not usable.all():
+    ranges = [(float(one.y.min()), float(one.y.max())) for one in each]
+    least = [0.0 if low >= 0 else -1.0 for low, _ in ranges]
+    inside = [high <= 1 and low >= -1 for low, high in ranges]
+    if not all(inside) and not usable.all():
         return None
-    level = settings.alpha * usable.mean()  # alpha / g is left for each of the g groups that are bounded exactly
+    level = settings.alpha * usable.mean()  # alpha / g is left for each of the g cells that are bounded exactly
     top = np.sort(np.abs(t[:, usable]).max(axis=1, initial=0.0))
     quantile = top[min(len(top), int(np.ceil((1 - level) * (len(top) + 1)))) - 1]
     bounds = []
-    for k, mask in enumerate(masks):
+    for k, (one, mask) in enumerate(cells):
+        which = k // len(masks)
         if usable[k]:
             ends = value_of[k] + np.array([-1.0, 1.0]) * quantile * error[k]
-            low, high = np.clip(ends, 0.0, 1.0) if share else ends
+            low, high = np.clip(ends, least[which], 1.0) if inside[which] else ends
             bounds.append((float(low), float(high)))
         else:
-            bounds.append(bound_level(plain, mask, settings.alpha / len(masks)))
-    return bounds
+            bounds.append(bound_level(one, mask, settings.alpha / len(cells), signed=least[which] < 0))
+    return [bounds[k : k + len(masks)] for k in range(0, len(bounds), len(masks))]
 
 
-def _studentise_means(table: Table, masks: Sequence[Mask], settings: Settings) -> tuple[Floats, Floats, Floats]:
-    """(g,) means of ``y`` over each group, (g,) their standard errors, (B, g) studentised resamples, in one product.
+def _studentise_means(cells: Sequence[tuple[Table, Mask]], settings: Settings) -> tuple[Floats, Floats, Floats]:
+    """(g,) means of ``y`` over each cell, (g,) their standard errors, (B, g) studentised resamples, in one product.
 
     With sums A and N of values and documents over clusters c, ``r = A / N`` and ``u_c = (A_c - r N_c) / N``:
     ``se^2 = C/(C-1) sum_c u_c^2``; in a resample the same with its weights, its r and its N.  A resample whose standard
     error is lost, below ``FLAT`` of the sample's, is infinite.
     """
-    member = np.column_stack([mask.astype(np.float64) for mask in masks])
-    a, n = sum_clusters(member * table.y[:, None], table), sum_clusters(member, table)
+    table = cells[0][0]
+    member = np.column_stack([mask.astype(np.float64) for _, mask in cells])
+    y = np.column_stack([one.y for one, _ in cells])
+    a, n = sum_clusters(member * y, table), sum_clusters(member, table)
     drawn = draw_weights(table.clusters, settings.resamples, settings.seed)
     w = np.vstack([np.ones((1, table.clusters)), drawn])
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -9,7 +9,7 @@ import numpy as np
 
 from lorafair.statistics.crossed import estimate_crossed
 from lorafair.statistics.interval import Estimate
-from lorafair.statistics.log_odds import compare_log_odds
+from lorafair.statistics.log_odds import compare_changes, compare_log_odds
 from lorafair.statistics.pair import Column, Pair, sample_models
 from lorafair.statistics.resample import Sampled
 from lorafair.statistics.studentised import Studentised, studentise
@@ -87,10 +87,11 @@ def _summarise(
         found.group_n[attribute] = {n: int(table.count[member[:, k]].sum()) for k, n in enumerate(names)}
         found.group_clusters[attribute] = {n: len(np.unique(table.cluster[member[:, k]])) for k, n in enumerate(names)}
         everybody = int(table.count[member.any(axis=1)].sum())
+        some = {name: n for name, n in found.group_n[attribute].items() if n}
         claimed = sum(found.carries_claim(settings, attribute, name) for name in names)
         found.levels[attribute], found.contrasts[attribute] = {}, {}
         if exact:
-            found.log_odds[attribute] = {}
+            found.log_odds[attribute], found.changes[attribute] = {}, {}
         for k, name in enumerate(names):
             keys = f"group:{attribute}={name}", f"rest:{attribute}={name}"
             family = claimed if found.carries_claim(settings, attribute, name) else 1
@@ -101,6 +102,9 @@ def _summarise(
                 sizes = {name: (everybody - rest, rest)}
                 odds = [compare_log_odds(pair, attribute, sizes)[name] for pair in pairs]
                 found.log_odds[attribute][name] = settle(odds, family, None)
+                each = [compare_changes((p[0], p[1]), attribute, name, some) for p in pairs if len(p) == 2]
+                if each:
+                    found.changes[attribute][name] = settle(each, 1, None)
         gap = "gap" if len(table.groups) == 1 else f"gap:{attribute}"
         value = float(np.mean([one.estimate[one.keys.index(gap)] for one in differences]))
         found.gaps[attribute] = Estimate(value if np.isfinite(value) else None, method="descriptive, mean over seeds")

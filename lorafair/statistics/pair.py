@@ -100,7 +100,7 @@ class Pair:
 
     def joined(self, attribute: str) -> dict[str, Estimate]:
         """The attribute's contrasts with p values of a change on both scales, for naming groups one at a time."""
-        scales = self.summary.log_odds.get(attribute, {})
+        scales = self.summary.changes.get(attribute, {})
         return {name: join_scales(one, scales.get(name)) for name, one in self.summary.contrasts[attribute].items()}
 
 

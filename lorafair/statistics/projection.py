@@ -6,7 +6,7 @@ the levels lies between the smallest and the largest value that levels within th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 Bounds = Sequence[tuple[float, float]]
 """(low, high) of each group's level."""
@@ -30,3 +30,29 @@ def project_ratio(bounds: Bounds) -> tuple[float, float]:
     top = max(highs)
     ratios = [min(1.0, high / low) if low > 0 else 1.0 for high in highs for low in [max(lows)]]
     return (min(lows) / top if top > 0 else 0.0), min(ratios)
+
+
+def project_change(
+    project: Callable[[Bounds], tuple[float, float]],
+    one: Sequence[Bounds],
+    other: Sequence[Bounds],
+    apart: Sequence[Bounds],
+) -> tuple[float, float]:
+    """Bounds of a number's difference between two models (first minus second), from bounds that hold together.
+
+    What each model's levels allow it; and of a spread no more than the groups' own differences spread, of the smallest
+    level no more than the groups' differences reach.
+
+    Args:
+        project: the number's projection.
+        one, other: the levels' bounds of each part of the number, of which the largest counts.
+        apart: the bounds of each group's paired difference, per part.
+    """
+    ends = [[max(end[k] for end in map(project, each)) for k in (0, 1)] for each in (one, other)]
+    low, high = ends[0][0] - ends[1][1], ends[0][1] - ends[1][0]
+    if project is project_spread:
+        most = max(project_spread(each)[1] for each in apart)
+        return max(low, -most), min(high, most)
+    if project is project_lowest and len(apart) == 1:
+        return max(low, min(end for end, _ in apart[0])), min(high, max(end for _, end in apart[0]))
+    return low, high

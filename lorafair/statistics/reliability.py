@@ -12,6 +12,7 @@ from lorafair.statistics.grouping import Mask, divide
 from lorafair.statistics.table import Floats, Table
 
 Places = NDArray[np.intp]
+BINS = 10
 
 
 @dataclass(frozen=True)
@@ -74,32 +75,53 @@ def sum_errors(error: Floats, place: Places, rows: Mask, weights: Floats) -> Flo
     return divide(np.abs(np.add.reduceat(mine * error[which], starts, axis=1)).sum(axis=1), mine.sum(axis=1))
 
 
-def draw_reliability(table: Table, attribute: str | None = None, group: str = "", *, bins: int = 10) -> list[Point]:
-    """The reliability curve of everybody, or of one group: a point for each equal-width bin that has documents.
+def draw_reliability(table: Table, attribute: str | None = None, group: str = "", *, bins: int = BINS) -> list[Point]:
+    """The reliability curve of everybody, or of one group, of a table with labels: see :func:`draw_curve`.
 
     Args:
-        table: ``y``, ``answer`` and ``confidence``.
+        table: ``y``, ``answer`` and ``confidence``; documents with label and answer count.
         attribute: with ``group``, whose curve; None: everybody's.
         group: the group's name.
         bins: of equal width on [0, 1].
-
-    Returns:
-        points in order of confidence, over documents with label and answer; intervals are Clopper-Pearson bounds with
-        n = clusters.
     """
     assert table.confidence is not None
     inside = np.ones(len(table.y), dtype=bool)
     if attribute is not None:
         inside = table.groups[attribute][:, table.names[attribute].index(group)]
     inside = inside & ~np.isnan(table.y) & ~np.isnan(table.confidence)
-    place, right = bin_evenly(table.confidence, bins), np.asarray(table.answer == table.y, dtype=np.float64)
+    right = np.asarray(table.answer == table.y, dtype=np.float64)
+    return draw_curve(table.confidence, right, table.cluster, inside, count=table.count, bins=bins)
+
+
+def draw_curve(
+    confidence: Floats,
+    right: Floats,
+    cluster: Places,
+    rows: Mask,
+    *,
+    count: Floats | None = None,
+    bins: int = BINS,
+) -> list[Point]:
+    """A reliability curve (Guo et al. 2017): a point for each bin of equal width that has documents.
+
+    Args:
+        confidence: (n,) probability of the answer; ``right``: (n,) 1 where it is right; no NaN among the rows.
+        cluster: (n,) codes; accuracies have Clopper-Pearson bounds with n = clusters.
+        rows: (n,) which rows count; ``count``: documents behind each, one if None.
+        bins: of equal width on [0, 1].
+
+    Returns:
+        points in order of confidence.
+    """
+    count = np.ones(len(confidence)) if count is None else count
+    place = bin_evenly(confidence, bins)
     points = []
-    for k in np.unique(place[inside]):
-        rows = inside & (place == k)
-        weight = table.count[rows]
-        accuracy = float(np.average(right[rows], weights=weight))
-        clusters = len(np.unique(table.cluster[rows]))
+    for k in np.unique(place[rows]):
+        inside = rows & (place == k)
+        weight = count[inside]
+        accuracy = float(np.average(right[inside], weights=weight))
+        clusters = len(np.unique(cluster[inside]))
         low, high = bound_proportion(accuracy * clusters, clusters)
-        confidence = float(np.average(table.confidence[rows], weights=weight))
-        points.append(Point(confidence, accuracy, low, high, int(weight.sum()), clusters))
+        mean = float(np.average(confidence[inside], weights=weight))
+        points.append(Point(mean, accuracy, low, high, int(weight.sum()), clusters))
     return points

@@ -20,10 +20,10 @@ from lorafair.statistics.table import Floats
 class Truth:
     """What is true of one simulated audit.
 
-    ``clusters``: C; ``sizes``: documents of each group, dealt to the clusters in turn; ``rates``: model -> rate of each
-    group.  ``cluster_sd`` and ``document_sd`` are the spread of difficulty that all models share, in logits; ``own_sd``
-    is each model's own per document, so that two models with it and equal rates are two training seeds; ``completions``
-    K: a value is the mean of K answers.
+    ``clusters``: C; ``sizes``: documents of each group, dealt to the clusters in turn, group after group; ``rates``:
+    model -> rate of each group.  ``cluster_sd`` and ``document_sd`` are the spread of difficulty that all models share,
+    in logits; ``own_sd`` is each model's own per document, so that two models with it and equal rates are two training
+    seeds; ``completions`` K: a value is the mean of K answers.
     """
 
     clusters: int
@@ -45,7 +45,7 @@ def draw_audit(truth: Truth, seed: int) -> Column:
     """
     rng = np.random.default_rng([seed, truth.clusters])
     group = np.repeat(np.arange(len(truth.sizes)), truth.sizes)
-    cluster = np.concatenate([(rng.integers(truth.clusters) + np.arange(n)) % truth.clusters for n in truth.sizes])
+    cluster = (rng.integers(truth.clusters) + np.arange(len(group))) % truth.clusters
 
     def spread() -> Floats:
         of = rng.normal(0, truth.cluster_sd, truth.clusters)[cluster]

@@ -29,7 +29,8 @@ DEGENERATE = 0.01  # share of resamples without a standard error above which boo
 class Studentised:
     """theta, its standard error and the (B,) studentised resamples; ``usable`` unless too many have no error.
 
-    ``influence`` (C,) holds ``z_c``; empty where there is no standard error.
+    ``influence`` (C,) holds ``z_c``; empty where there is no standard error.  ``unseen``: variance that the clusters do
+    not show, of log-odds (:func:`lorafair.statistics.log_odds.compare_changes`).
     """
 
     value: float
@@ -37,6 +38,7 @@ class Studentised:
     t: Floats
     usable: bool
     influence: Floats
+    unseen: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from lorafair.statistics.between import estimate_between
 from lorafair.statistics.exact import Mask, bound_estimate
 from lorafair.statistics.interval import Estimate, clip, estimate_family
-from lorafair.statistics.log_odds import compare_log_odds
+from lorafair.statistics.log_odds import assess_change, compare_changes, compare_log_odds, estimate_shares
 from lorafair.statistics.margin import judge_margin
 from lorafair.statistics.resample import Sampled
 from lorafair.statistics.studentised import Studentised, combine_all, list_columns, take_part
@@ -47,8 +47,9 @@ class Summary:
 
     Levels have pointwise intervals, contrasts simultaneous ones (max-T over the groups that carry a claim).  ``gaps``:
     attribute -> max minus min, its interval projected from simultaneous intervals of the levels.  ``between``:
-    attribute -> double-corrected variance between the groups.  ``log_odds``: the contrasts' changes on that scale, of
-    a paired difference of rates.  ``permuted``: attribute -> permutation p of equal rates; ``slopes``: attribute ->
+    attribute -> double-corrected variance between the groups.  ``log_odds``, of a paired difference of rates: the
+    contrasts' changes on that scale; ``changes``: how each group's odds changed against what the others' did in common,
+    which confirms a verdict.  ``permuted``: attribute -> permutation p of equal rates; ``slopes``: attribute ->
     change of the level for each doubling of a group's share of the training data.
     """
 
@@ -60,6 +61,7 @@ class Summary:
     gaps: dict[str, Estimate] = field(default_factory=dict)
     between: dict[str, Estimate] = field(default_factory=dict)
     log_odds: dict[str, dict[str, Estimate]] = field(default_factory=dict)
+    changes: dict[str, dict[str, Estimate]] = field(default_factory=dict)
     permuted: dict[str, float] = field(default_factory=dict)
     slopes: dict[str, Estimate] = field(default_factory=dict)
     group_n: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -108,17 +110,25 @@ def summarise(
     """
 
     studentised: dict[tuple[str, str | None], Studentised] = {}
+    logits: dict[str, Studentised] = {}
     part = cache(partial(take_part, sampled))
     sampled.draw.make_room()
 
     def settle(
         keys: dict[str, tuple[str, str | None]], masks: dict[str, tuple[Mask | None, Mask | None]], ends: float
     ) -> dict[str, Estimate]:
-        new = [two for two in dict.fromkeys(keys.values()) if two not in studentised]
-        sums = [[part(key, sign) for key, sign in zip(two, (1.0, -1.0), strict=True) if key] for two in new]
-        studentised.update(zip(new, combine_all(sums, sampled.draw), strict=True))
-        family = {name: studentised[two] for name, two in keys.items()}
-        done = estimate_family(family, clusters=table.clusters, alpha=settings.alpha)
+        shares = exact and not signed and all(rest is None for _, rest in keys.values())
+        if shares:
+            inside = {name: masks[name][0] for name in keys}
+            n = {name: int(table.count.sum() if m is None else table.count[m].sum()) for name, m in inside.items()}
+            named = {name: key for name, (key, _) in keys.items()}
+            done = estimate_shares(sampled, named, n, logits, clusters=table.clusters, alpha=settings.alpha)
+        else:
+            new = [two for two in dict.fromkeys(keys.values()) if two not in studentised]
+            sums = [[part(key, sign) for key, sign in zip(two, (1.0, -1.0), strict=True) if key] for two in new]
+            studentised.update(zip(new, combine_all(sums, sampled.draw), strict=True))
+            family = {name: studentised[two] for name, two in keys.items()}
+            done = estimate_family(family, clusters=table.clusters, alpha=settings.alpha)
         for name, one in done.items():
             if settings.margin is not None and signed:
                 one = judge_margin(one, family[name], settings.margin)
@@ -137,8 +147,7 @@ def summarise(
                     resamples=max(settings.resamples, settings.most if signed else 0),
                     margin=settings.margin if signed else None,
                 )
-            share = exact and not signed and masks[name][1] is None
-            done[name] = clip(one, 0.0 if share else -ends, ends)
+            done[name] = clip(one, 0.0 if shares else -ends, ends)
         return done
 
     scales = pair if signed and exact else None
@@ -173,8 +182,15 @@ def summarise(
                 k: v for f in each for k, v in estimate_family(f, clusters=table.clusters, alpha=settings.alpha).items()
             }
             found.log_odds[attribute] = done
+            n = {name: size for name, size in found.group_n[attribute].items() if size}
+            few = {k: min(found.group_clusters[attribute][k], _count_clusters(table, outside[k])) for k in odds}
+            found.changes[attribute] = {
+                name: assess_change(compare_changes(scales, attribute, name, n), few[name]) for name in odds
+            }
         gap = sampled.estimate[sampled.keys.index("gap" if len(table.groups) == 1 else f"gap:{attribute}")]
-        together = settle({name: level[name] for name in names if found.group_n[attribute][name]}, alone, end)
+        together: dict[str, Estimate] = {}
+        if not signed:
+            together = settle({name: level[name] for name in names if found.group_n[attribute][name]}, alone, end)
         found.gaps[attribute] = _project(float(gap), list(together.values()), signed=signed)
         if not signed:
             found.between[attribute] = estimate_between(sampled, [level[name][0] for name in claimed], settings.alpha)

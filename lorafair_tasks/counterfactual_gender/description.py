@@ -80,6 +80,7 @@ def describe(setting: Setting, refused: Mapping[str, int]) -> dict[str, Any]:
         "labels": labels,
         "scorer_gap": gaps,
         "exploratory": list(EXPLORATORY),
+        "conditions": ["stereotype"],
         "partial": list(list_metrics(setting)),
         "classes": ["harmless", "toxic"],
         "positive": "toxic",

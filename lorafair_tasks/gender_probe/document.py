@@ -7,12 +7,7 @@ from typing import Any
 
 from lorafair.data.gender_probe import ATTRIBUTES, Layout
 from lorafair.data.review import Reviews
-
-
-class Documents(list[dict[str, Any]]):
-    """Documents in a list, with the attribute that lm-eval expects of a data set."""
-
-    features: Mapping[str, Any] = {}
+from lorafair.task_document import Documents
 
 
 def build_documents(

@@ -15,6 +15,7 @@ from lm_eval.api.task import ConfigurableTask
 from lorafair.data.gender_probe import list_blocks
 from lorafair.data.review import CONTENT_FREE, read_reviews
 from lorafair.statistics.token_bias import choose
+from lorafair.task_document import mean_of_members
 
 from .document import build_documents, describe_reviews  # noqa: TID251 (neighbour)
 from .judgement import ANSWERS, LABELS, Asked, judge, name_values  # noqa: TID251 (neighbour)
@@ -45,13 +46,14 @@ class GenderProbe(ConfigurableTask):
         facts = describe_reviews(reviews) | {
             "classes": ["male", "female", *ANSWERS[setting.form], "tied"],
             "labels": self.labels,
+            "conditions": list(setting.groups),
             "symbols": list(setting.symbols),
             "wordings": list(setting.wordings),
             "blocks": setting.blocks,
             "scoring": setting.scoring,
         }
         super().__init__(config={**config, "metadata": metadata | facts, "metric_list": [], "test_split": "test"})
-        self._aggregation_list = dict.fromkeys(self.values, mean_of_known) | {"answer": share_of_known}
+        self._aggregation_list = dict.fromkeys(self.values, mean_of_members) | {"answer": share_of_known}
 
     def download(self, *_: Any, **__: Any) -> None:
         """Hand lm-eval the documents that are already there."""
@@ -142,12 +144,6 @@ class GenderProbe(ConfigurableTask):
         if "bypass" in self._metric_fn_list:
             return {"bypass": 999}
         return self._judged[doc["id"]]
-
-
-def mean_of_known(values: Sequence[float | None]) -> float:
-    """Mean over the documents that have the value; NaN for none."""
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else float("nan")
 
 
 def share_of_known(values: Sequence[Any]) -> float:

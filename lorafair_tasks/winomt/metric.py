@@ -6,7 +6,6 @@ and answers, and takes none of these for a value of one document.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -16,13 +15,6 @@ from lorafair.translation.evaluation import measure_genders
 
 Row = tuple[str, str, str | None]
 """Gold gender, gender found, stereotype."""
-
-
-class Judged(dict[str, Any]):
-    """What was found in one translation. As text (lm-eval writes answers as text) it is JSON."""
-
-    def __str__(self) -> str:
-        return json.dumps(self, ensure_ascii=False)
 
 
 def pick(name: str, rows: Sequence[Row]) -> float:

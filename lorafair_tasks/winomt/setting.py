@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from string import Formatter
 from typing import Any
 
@@ -32,16 +33,22 @@ class Setting:
 
 
 def read_setting(metadata: Mapping[str, Any], task: str) -> Setting:
-    """Read the settings out of a task's metadata; keys that are not ours (lm-eval adds the model's) are left alone.
+    """Read the settings out of a task's metadata.
+
+    Keys that are not ours stay (lm-eval adds the model's), unless they look like one of ours misspelt.
 
     Args:
         metadata: the task's metadata, YAML and command line merged.
         task: the task's name, for messages.
 
     Raises:
-        LorafairError: with every setting that has a wrong type or value.
+        LorafairError: with every setting that is misspelt or has a wrong type or value.
     """
-    faults: list[str] = []
+    faults = [
+        f"{key} is no setting. Did you mean {near[0]!r}?"
+        for key in map(str, metadata)
+        if key not in EXAMPLES and (near := get_close_matches(key, EXAMPLES, 1, 0.8))
+    ]
     for key, example in EXAMPLES.items():
         value = metadata.get(key)
         if not isinstance(value, str) or (not value and key != "instruction"):

@@ -12,17 +12,12 @@ from lm_eval.api.task import ConfigurableTask
 
 from lorafair.data.dataset import resolve
 from lorafair.data.winomt import winomt_documents
+from lorafair.task_document import Documents, Judged
 from lorafair.translation.entity import Entity, read_entities
 from lorafair.translation.fault import FAULTS
 
-from .metric import AGGREGATIONS, Judged  # noqa: TID251 (neighbour)
+from .metric import AGGREGATIONS  # noqa: TID251 (neighbour)
 from .setting import read_setting  # noqa: TID251 (neighbour)
-
-
-class Documents(list[dict[str, Any]]):
-    """Documents in a list, with the attribute that lm-eval expects of a data set."""
-
-    features: Mapping[str, Any] = {}
 
 
 class WinoMT(ConfigurableTask):
@@ -45,6 +40,8 @@ class WinoMT(ConfigurableTask):
             "language": code,
             "dataset": self.setting.dataset,
             "classes": ["male", "female", "neutral", "unknown"],
+            "conditions": ["stereotype"],
+            "exploratory": ["unknown", "recognised"],
             "data": {"sentences": resolve(self.setting.dataset).provenance()},
             "examples": {name: examples.provenance()[name] for name in ("name", "sha256")},
             "labels": {

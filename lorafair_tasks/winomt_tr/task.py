@@ -13,6 +13,7 @@ from lm_eval.api.task import ConfigurableTask
 from lorafair.data.pronoun import CLASSES, has_both_genders, read_pronoun_class, swap_all
 from lorafair.data.winomt_tr import winomt_documents
 from lorafair.errors import LorafairError
+from lorafair.task_document import Documents, mean_of_members
 from lorafair.translation.bleu import count_bleu, describe_bleu, sum_bleu
 
 from .setting import read_setting  # noqa: TID251 (neighbour)
@@ -30,12 +31,6 @@ LABELS = {
     "bleu_sentence": "BLEU, free generation (mean of sentences)",
 }
 _END_OF_LINE = re.compile(r"\n|\bTurkish:")
-
-
-class Documents(list[dict[str, Any]]):
-    """Documents in a list, with the attribute that lm-eval expects of a data set."""
-
-    features: Mapping[str, Any] = {}
 
 
 class TurkishToEnglish(ConfigurableTask):
@@ -58,12 +53,13 @@ class TurkishToEnglish(ConfigurableTask):
             "data": {"sentences": resolved.provenance()},
             "labels": LABELS,
             "classes": list(CLASSES),
+            "conditions": ["expected"],
             "bleu": describe_bleu(),
         }
         super().__init__(config={**config, "metadata": metadata | told, "metric_list": [], "test_split": "test"})
         copies = [f"{metric}:expected={group}" for metric in RATES for group in GROUPS]
         self._aggregation_list = dict.fromkeys((*RATES, "bleu_sentence"), mean)
-        self._aggregation_list |= dict.fromkeys(("pro", "anti", *copies), mean_of_known)
+        self._aggregation_list |= dict.fromkeys(("pro", "anti", *copies), mean_of_members)
         self._aggregation_list |= {"bleu:corpus": sum_bleu, "answer": count_answers}
         # A share of "he" is neither good nor bad; the README says what to look at.
         self._higher_is_better = dict.fromkeys(self._aggregation_list) | {"bleu_sentence": True, "bleu:corpus": True}
@@ -125,9 +121,3 @@ def cut_answer(text: str, answer: str) -> str:
 def count_answers(answers: Iterable[str]) -> str:
     """How often each class was the answer, as text: lm-eval shows an aggregate of every value that a document has."""
     return ", ".join(f"{name} {count}" for name, count in sorted(Counter(answers).items()))
-
-
-def mean_of_known(values: Iterable[float | None]) -> float:
-    """Mean over the documents that have a value; NaN where none has."""
-    known = [value for value in values if value is not None]
-    return float(mean(known)) if known else float("nan")

@@ -152,7 +152,8 @@ def test_a_hurt_group_is_found_by_accuracy_and_descriptive_rows_say_nothing(foun
     assert parity.difference == pytest.approx(
         pick(found, "lora", "demographic_parity_difference", "gap").estimate - base
     )
-    assert (parity.low, parity.p) == (None, None)
+    assert parity.low < parity.difference < parity.high
+    assert (parity.p, parity.p_adjusted) == (None, None)
     contrasts = [abs(pick(found, "lora", "accuracy", "group", race).contrast) for race in "ab"]
     assert pick(found, "lora", "accuracy", "gap").largest_contrast == pytest.approx(max(contrasts))
 

@@ -40,7 +40,7 @@ def test_a_row_says_how_sure_it_is(audit_folder: Path) -> None:
     row = _pick(found, "planted")
     assert (row.n, row.clusters, row.group_n["identity=men"], row.sample_data) == (416, 52, 52, True)
     assert row.low < row.estimate < row.high
-    assert row.method_interval == "cluster bootstrap-t, 52 clusters, B=500"
+    assert row.method_interval == "cluster bootstrap-t, 52 clusters, B=500, in log-odds"
     assert row.metric_label == "HONEST continuation (sample lexicon)"
     level = row.comparisons[0]
     assert (level.reference, level.quantity, level.documents, level.clusters) == ("base", "level", 416, 52)

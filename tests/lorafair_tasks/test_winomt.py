@@ -54,6 +54,7 @@ def combine(task, results, metric):
         ({"prompt": "Translate."}, r"has to hold \{text\}"),
         ({"prompt": "{text"}, "not a template"),
         ({"dataset": 3}, "dataset is 3"),
+        ({"promt": "{text}"}, "promt is no setting. Did you mean 'prompt'"),
         ({"language": None, "prompt": ""}, "(?s)language is None.*prompt is ''"),
     ],
 )

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from lorafair.errors import LorafairError
+from lorafair.task_document import mean_of_members
 from lorafair_tasks.winomt_tr.setting import read_setting
-from lorafair_tasks.winomt_tr.task import cut_answer, mean_of_known
+from lorafair_tasks.winomt_tr.task import cut_answer
 
 FOLDER = str(Path(__file__).parents[2] / "lorafair_tasks")
 SAMPLE, REAL_TASK = "lorafair_winomt_tr_en_sample", "lorafair_winomt_tr_en"
@@ -122,7 +123,7 @@ def test_documents_without_an_expectation_are_in_no_stereotype_ratio():
     assert len(triplets) == 9
     assert found["male"] == 1
     assert found["pro"] == 0.5
-    assert math.isnan(mean_of_known([None, None]))
+    assert math.isnan(mean_of_members([None, None]))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
 from lorafair.answer import read_answers
-from lorafair.report.confidence import bin_evenly, collect_curves, read_confidences
+from lorafair.report.confidence import collect_curves, read_confidences
 from lorafair.samples import read_audit
+from lorafair.statistics.reliability import draw_curve
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60))
@@ -24,7 +26,7 @@ def test_bins_are_sklearns(pairs: list[tuple[float, bool]]) -> None:
         confidence = confidence * 0.999 + 0.0005001  # on an edge sklearn closes bins below
     if np.any(np.abs(confidence * 10 - np.round(confidence * 10)) < 1e-9):
         return
-    bins = bin_evenly(confidence, right, [str(i) for i in range(len(pairs))], np.ones(len(pairs), dtype=bool))
+    bins = draw_curve(confidence, right, np.arange(len(pairs)), np.ones(len(pairs), dtype=bool))
     accuracy, mean = (
         calibration_curve(right, confidence, n_bins=10, pos_label=1.0) if set(right) == {0.0, 1.0} else (None, None)
     )
@@ -54,6 +56,23 @@ def test_confidence_is_a_softmax_over_options_of_one_context() -> None:
     found = read_confidences(answers)
     assert found[0] == pytest.approx(math.exp(-1) / sum(math.exp(-k) for k in (1, 2, 3)))
     assert np.isnan(found[1:]).all()
+
+
+def test_confidence_is_a_softmax_over_options(audit: Path) -> None:
+    found = read_audit([audit])
+    one = next(each for each in found.samples if each.task == "bbq_like" and each.model == "base")
+    wanted = {}
+    for line in one.path.read_text(encoding="utf-8").splitlines():
+        sample = json.loads(line)
+        likely = [math.exp(float(answer[0])) for answer in sample["filtered_resps"]]
+        wanted[sample["doc_id"]] = (max(likely) / sum(likely), sample["acc"])
+    points = collect_curves(found)["bbq_like"]["base", None, ""]
+    for k, point in enumerate(points):
+        low = 0.1 * math.ceil(point.confidence * 10 - 1e-9) - 0.1
+        inside = [(p, acc) for p, acc in wanted.values() if low < p <= low + 0.1 + 1e-12]
+        assert len(inside) == point.n, k
+        assert point.confidence == pytest.approx(np.mean([p for p, _ in inside]))
+        assert point.accuracy == pytest.approx(np.mean([acc for _, acc in inside]))
 
 
 def test_curves_of_models_and_groups(audit: Path) -> None:

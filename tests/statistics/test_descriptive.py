@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lorafair.registry import load_registry, load_target
-from lorafair.statistics.descriptive import bound_groups, describe
+from lorafair.statistics.descriptive import bound_groups, compare_described, describe
 from lorafair.statistics.grouping import lowest, ratio, spread
-from lorafair.statistics.projection import project_lowest, project_ratio, project_spread
+from lorafair.statistics.projection import project_change, project_lowest, project_ratio, project_spread
 from lorafair.statistics.summary import Settings
 from lorafair.statistics.table import Table
 
@@ -93,3 +93,39 @@ def test_a_group_too_small_for_resampling_widens_the_interval_and_nothing_is_mad
     assert few.high - few.low > many.high - many.low
     alone = table.take(table.groups["race"][:, 0])
     assert describe(metric, alone, Settings(resamples=200))["race"].value is None
+
+
+@pytest.mark.parametrize("name", TRUTH)
+def test_projected_differences_hold_the_truth(name: str) -> None:
+    """Two models over the same people: the second is worse for group c by 0.2, and answers a and b alike."""
+    metric, held = load_target(load_registry().get("metric", name)), []
+    for seed in range(40):
+        one = people(seed)
+        rng = np.random.default_rng([seed, 1])
+        group_c = one.groups["race"][:, 2]
+        right = one.answer == one.y
+        wrong = right & group_c & (rng.random(len(right)) < 1 / 3)
+        other = replace(one, answer=np.where(wrong, 1 - one.answer, one.answer))
+        difference, low, high = compare_described(metric, other, one, "race", Settings(resamples=200))
+        plain = [float(metric(each, each.count[None, :])["gap"][0]) for each in (other, one)]
+        assert difference == pytest.approx(plain[0] - plain[1])
+        assert low <= difference <= high
+        held.append(low <= {"worst_group_accuracy": -0.2, "accuracy_parity": 0.2}.get(name, difference) <= high)
+    assert np.mean(held) >= 0.9
+    same = compare_described(metric, one, one, "race", Settings(resamples=200))
+    assert same[0] == 0
+    if name != "demographic_parity_ratio":
+        assert same[1:] == pytest.approx((0, 0), abs=0.3)  # the groups' own differences are bounded, and are none
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(share, share, share, share), min_size=2, max_size=6))
+def test_levels_of_two_models_within_their_bounds_differ_within_the_projection(drawn: list[tuple[float, ...]]) -> None:
+    one = [sorted(each[:2]) for each in drawn]
+    other = [sorted(each[2:]) for each in drawn]
+    a, b = (np.array([[np.mean(each) for each in model]]) for model in (one, other))
+    apart = [(d - 0.01, d + 0.01) for d in (a - b)[0]]
+    for project, function in ((project_spread, spread), (project_lowest, lowest), (project_ratio, ratio)):
+        difference = function(a)[0] - function(b)[0]
+        low, high = project_change(project, [one], [other], [apart])
+        assert np.isnan(difference) or low - 1e-9 <= difference <= high + 1e-9

@@ -10,7 +10,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lorafair.plugins.metrics.rate import rate
-from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.contingency_tables import StratifiedTable, mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW
 
@@ -20,7 +20,14 @@ from lorafair.statistics.compare import claim, measure, subtract
 from lorafair.statistics.correction import adjust, adjust_bh
 from lorafair.statistics.exact import bound_proportion
 from lorafair.statistics.interval import Estimate, estimate_one, studentise
-from lorafair.statistics.log_odds import compare_log_odds, confirm, join_scales
+from lorafair.statistics.log_odds import (
+    assess_change,
+    compare_changes,
+    compare_log_odds,
+    confirm,
+    confirm_groups,
+    join_scales,
+)
 from lorafair.statistics.margin import invert_bounds, judge_margin, read_margin
 from lorafair.statistics.mcnemar import compare_answers
 from lorafair.statistics.resample import sample
@@ -129,6 +136,76 @@ def test_both_scales_have_to_agree() -> None:
     assert confirm(rise, odds) == 0.015
     assert confirm(rise, replace(odds, value=-0.5)) == 1.0
     assert confirm(rise, None) == 0.0
+
+
+def test_a_change_is_held_against_mantel_and_haenszel_s_common_one() -> None:
+    """Its value is statsmodels' pooled odds ratio, its error Woolf's of the group's two rates where the rest is large."""
+    rng = np.random.default_rng(2)
+    sizes, base = {"a": 1000, "b": 40_000, "c": 60_000}, {"a": 0.3, "b": 0.2, "c": 0.5}
+    group = np.repeat(list(sizes), list(sizes.values()))
+    member = group[:, None] == np.array(list(sizes))
+    y = [np.zeros(len(group)), np.zeros(len(group))]
+    for k, name in enumerate(sizes):
+        for values, share in zip(y, (base[name] / (2 - base[name]), base[name]), strict=True):
+            values[member[:, k]] = rng.random(sizes[name]) < share
+    code = rng.permutation(np.arange(len(group)) % 500)
+    tables = [Table(values, code, {"r": member}, {"r": tuple(sizes)}) for values in y]
+    pair = (sample(rate, tables[0], resamples=2, seed=0), sample(rate, tables[1], resamples=2, seed=0))
+    found = compare_changes(pair, "r", "a", sizes)
+    cells = [[[np.sum(v[member[:, k]] == hit) for hit in (1, 0)] for v in y] for k in range(3)]
+    common = StratifiedTable([np.array(each, dtype=float) for each in cells[1:]]).logodds_pooled
+    (hits, misses), (hits_base, misses_base) = cells[0]
+    own = np.log(hits / misses) - np.log(hits_base / misses_base)
+    assert found.value == pytest.approx(own - common, abs=0.003)
+    assert abs(own - common) < 0.3  # all odds were halved
+    assert found.se == pytest.approx(np.sqrt(np.sum(1 / np.array(cells[0]))), rel=0.12)
+    one = assess_change(found, 500)
+    assert one.p == pytest.approx(2 * scipy.stats.t.sf(abs(found.value) / found.se, 499), rel=0.02)
+
+
+def test_a_group_without_a_hit_is_not_certain_to_have_stayed_behind() -> None:
+    member = np.arange(400)[:, None] // 200 == np.arange(2)
+    before = np.concatenate([np.zeros(200), np.arange(200) % 2]).astype(float)
+    after = np.concatenate([np.zeros(200), np.arange(200) % 4 == 0]).astype(float)
+    tables = [Table(y, np.arange(400), {"r": member}, {"r": ("a", "b")}) for y in (after, before)]
+    pair = (sample(rate, tables[0], resamples=2, seed=0), sample(rate, tables[1], resamples=2, seed=0))
+    found = compare_changes(pair, "r", "a", {"a": 200, "b": 200})
+    assert found.value == pytest.approx(np.log(3), abs=0.02)
+    assert found.se < 0.3
+    assert np.sqrt(found.unseen) == pytest.approx(2.0, abs=0.01)  # Gart's 1 / 0.5 in either model
+    assert assess_change(found, 200).p > 0.5
+    assert assess_change(replace(found, se=np.nan), 200).p is None
+
+
+def test_confirmation_is_by_holm_over_groups_but_for_a_pair() -> None:
+    rise, odds = Estimate(0.1, 0.02, 0.05, 0.15, p=0.001, p_max=0.01), Estimate(0.5, p=0.04)
+    names = ("a", "b", "c", "d")
+    found = confirm_groups(dict.fromkeys(names, rise), {**dict.fromkeys(names, odds), "a": Estimate(0.5, p=0.002)})
+    assert found == pytest.approx({"a": 0.004, "b": 0.06, "c": 0.06, "d": 0.06})
+    assert confirm_groups(dict.fromkeys("ab", rise), dict.fromkeys("ab", odds)) == {"a": 0.02, "b": 0.02}
+    assert confirm_groups({"a": rise, "b": rise}, {}) == {"a": 0.0, "b": 0.0}
+
+
+@pytest.mark.parametrize(("base", "size"), [([0.6, 0.5, 0.3, 0.05], 500), ([0.4, 0.4, 0.4, 0.02], 200)])
+def test_odds_halved_for_many_groups_are_no_verdict_on_fairness(base: list[float], size: int) -> None:
+    """Every risk difference is certain, or one group has hardly a hit: a word in at most 6%, plus the test's error."""
+    truth = Truth(60, (size,) * 4, {"base": base, "model": [p / (2 - p) for p in base]}, cluster_sd=0, document_sd=0)
+    named = 0
+    for seed in range(60):
+        pair = subtract(draw_audit(truth, seed), "model", "base", rate, Settings(resamples=400))
+        named += bool(claim([pair], rate, Settings(resamples=400))[0].named["group"])
+    assert named <= 8  # 0.06 + 2 sqrt(.06 .94 / 60)
+
+
+def test_intervals_of_small_groups_hold_the_truth_as_often_as_they_say() -> None:
+    """40 documents at a rate of 0.2: symmetric intervals held it in 98 to 99%."""
+    truth = Truth(100, (40, 360), {"base": [0.2, 0.2]}, cluster_sd=0, document_sd=0)
+    held, settings = [], Settings(resamples=300)
+    for seed in range(300):
+        one = measure(draw_audit(truth, seed), "base", rate, settings).levels["group"]["g0"]
+        held.append(one.low <= 0.2 <= one.high)
+        assert 0 <= one.low <= one.value <= one.high <= 1
+    assert 0.92 <= np.mean(held) <= 0.98
 
 
 def test_odds_halved_for_all_groups_are_no_verdict_on_fairness() -> None:
