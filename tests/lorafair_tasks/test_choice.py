@@ -160,7 +160,8 @@ def test_conditions_have_rows_and_no_verdict_and_people_have_both(tmp_path):
         lines = []
         for number in range(400):
             people, wording, label_ = ("men", "women")[number % 2], ("a", "b")[number // 2 % 2], number // 4 % 2
-            wrong = label == "tuned" and (people == "women") + (wording == "b") >= 1 and number % 5 > 0
+            wrong = number // 8 % 6 == 0  # of both models, so that odds can be compared
+            wrong |= label == "tuned" and (people == "women") + (wording == "b") >= 1 and number % 5 > 0
             first = float(wrong != (label_ == 0)) - 1.0  # the log-likelihood of option 0; option 1 has the rest
             lines.append(
                 {
