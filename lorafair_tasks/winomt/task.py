@@ -70,6 +70,10 @@ class WinoMT(ConfigurableTask):
         """The project's own examples, women and men in turn; none is a sentence of WinoMT."""
         return self.examples
 
+    def resolve_field(self, doc: dict[str, Any], field: str | None = None) -> Any:
+        """As lm-eval's, but for the instruction, which is plain text: no template is compiled for every document."""
+        return field if field == self.config.description else ConfigurableTask.resolve_field(doc, field)
+
     def doc_to_text(self, doc: Mapping[str, Any], doc_to_text: Any = None) -> str:
         """The prompt: the template filled with the sentence."""
         return self.setting.ask(doc["text"])
