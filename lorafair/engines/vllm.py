@@ -12,6 +12,7 @@ from lorafair.engines.batch import by_checkpoint, take_whole
 from lorafair.engines.contract import CheckpointRefused, Engine, EngineSettings, find_version
 from lorafair.engines.vllm_cpu_logprob import apply_batched_logprobs
 from lorafair.engines.vllm_cpu_lora import apply_dense_lora
+from lorafair.engines.vllm_cpu_norm import apply_compiled_norm
 from lorafair.engines.vllm_cpu_seed import apply_seeded_prompts
 from lorafair.engines.vllm_fit import find_misfit
 from lorafair.engines.vllm_job import (
@@ -96,6 +97,7 @@ class VllmEngine(Engine):
         if cpu:
             apply_seeded_prompts()
             apply_batched_logprobs()
+            apply_compiled_norm()
             if self._adapters:
                 apply_dense_lora()
         home = first if first.kind == "full" else self.base

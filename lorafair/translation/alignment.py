@@ -68,8 +68,7 @@ def _align(
     cells = _Cells(sources, targets)
     bonus = np.zeros(len(cells.pair_source))
     if hints is not None:
-        names = ((cells.words[s], cells.words[t]) for s, t in zip(cells.pair_source, cells.pair_target, strict=True))
-        bonus = HINT * np.fromiter((bool(s) and bool(t) and hints(s, t) for s, t in names), float, len(bonus))
+        bonus = HINT * cells.ask(hints)
     table = 1.0 + 100 * bonus
     tension = TENSION
     for turn in range(ROUNDS):
@@ -104,17 +103,27 @@ class _Cells:
         self.place = np.arange(len(source)) - self.start[self.word] - 1
         lengths = np.repeat(np.array(self.lengths), self.lengths)
         within = np.concatenate([np.arange(1, n + 1) for n in self.lengths])
-        self.distance = -np.abs((within / lengths)[self.word] - (self.place + 1) / np.maximum(width - 1, 1)[self.word])
-        self.none = self.place < 0
+        self.prior = _Prior(width, lengths, within)
+        self.row = self.prior.start[self.prior.row][self.word] + self.place + 1
+        """Each cell's place among the prior's."""
+        self.distance = self.prior.distance[self.row]
         keys, self.pair = np.unique(source * len(numbers) + target, return_inverse=True)
         self.pair_source, self.pair_target = keys // len(numbers), keys % len(numbers)
+
+    def ask(self, hints: Callable[[str, str], bool]) -> Floats:
+        """1 for each pair of words that is known, else 0."""
+        import numpy as np
+
+        pairs = zip(self.pair_source.tolist(), self.pair_target.tolist(), strict=True)
+        found = (bool(s and t) and hints(self.words[s], self.words[t]) for s, t in pairs)
+        return np.fromiter(found, float, len(self.pair_source))
 
     def believe(self, table: Floats, tension: float) -> Floats:
         """The probability of each cell given its translated word."""
         import numpy as np
 
-        weight = self._expect(tension) * (1 - NULL)
-        weight[self.none] = NULL
+        weight = self.prior.expect(tension)[self.row] * (1 - NULL)
+        weight[self.place < 0] = NULL
         weight *= table[self.pair]
         shares: Floats = weight / np.add.reduceat(weight, self.start)[self.word]
         return shares
@@ -123,9 +132,9 @@ class _Cells:
         """The tension after eight steps towards the diagonal distance that was found."""
         import numpy as np
 
-        found = float(belief[~self.none] @ self.distance[~self.none]) / len(self.start)
+        found = float(belief @ self.distance) / len(self.start)
         for _ in range(8):
-            expected = float(self._expect(tension) @ np.where(self.none, 0.0, self.distance)) / len(self.start)
+            expected = float(self.prior.expect(tension) @ self.prior.mass) / len(self.start)
             tension = float(np.clip(tension + 20 * (found - expected), 0.1, 14))
         return tension
 
@@ -139,10 +148,36 @@ class _Cells:
         ends = np.cumsum(self.lengths).tolist()
         return [flat[end - length : end] for end, length in zip(ends, self.lengths, strict=True)]
 
-    def _expect(self, tension: float) -> Floats:
+
+class _Prior:
+    """What the places say: the same for all translated words at one place in sentences of equal lengths, so made once.
+
+    Args:
+        width: cells of each translated word, "none" and the source's words.
+        lengths: of each translated word's sentence.
+        within: its place in it, from 1.
+    """
+
+    def __init__(self, width: Numbers, lengths: Numbers, within: Numbers) -> None:
+        import numpy as np
+
+        most = int(lengths.max()) + 1
+        keys, self.row = np.unique((width * most + lengths) * most + within, return_inverse=True)
+        """The row of each translated word."""
+        cells = keys // most // most
+        self.start = np.concatenate([[0], np.cumsum(cells)[:-1]])
+        self.owner = np.repeat(np.arange(len(keys)), cells)
+        place = np.arange(len(self.owner)) - self.start[self.owner]
+        share = ((keys % most) / (keys // most % most))[self.owner]
+        self.none = place == 0
+        self.distance = np.where(self.none, 0.0, -np.abs(share - place / np.maximum(cells - 1, 1)[self.owner]))
+        self.mass = self.distance * np.bincount(self.row)[self.owner]
+        """Distance times how many translated words have the row."""
+
+    def expect(self, tension: float) -> Floats:
         """The prior of each cell by its distance from the diagonal, 0 for "none"."""
         import numpy as np
 
         weight = np.where(self.none, 0.0, np.exp(tension * self.distance))
-        shares: Floats = weight / np.add.reduceat(weight, self.start)[self.word]
+        shares: Floats = weight / np.add.reduceat(weight, self.start)[self.owner]
         return shares

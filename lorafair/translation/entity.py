@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from lorafair.translation.alignment import align
 from lorafair.translation.fault import Fault, find_fault
@@ -59,13 +60,15 @@ def read_entities(entities: Sequence[Entity], translations: Sequence[str], langu
     targets = [target[:limit] for target, limit in zip(targets, limits, strict=True)]
     faults = [find_fault(source, target, language) for source, target in zip(sources, targets, strict=True)]
     known = {word: Beginnings(beginnings) for word, beginnings in language.professions.items()}
-    folded = [
-        [] if fault else [language.fold(token) for token in target]
-        for target, fault in zip(targets, faults, strict=True)
-    ]
+    fold = cache(language.fold)
+    folded = [[] if fault else [fold(token) for token in target] for target, fault in zip(targets, faults, strict=True)]
+
+    @cache
+    def match(source: str, target: str) -> bool:
+        return known[source].match(target)
 
     def hint(source: str, target: str) -> bool:
-        return source in known and known[source].match(target)
+        return source in known and match(source, target)
 
     links = align([[fold_token(token) for token in source] for source in sources], folded, hint)
     readings = []

@@ -49,12 +49,12 @@ def find_fault(source: Sequence[str], translation: Sequence[str], language: Lang
         translation without any is given the benefit of the doubt.
     """
     words = [word for word in map(read_word, translation) if word]
-    letters = [char for word in words for char in word if char.isalpha()]
+    letters, right = map(sum, zip((0, 0), *(_count_letters(word, language.script) for word in words), strict=True))
     if not letters:
         return "empty"
     if words == [word for word in map(read_word, source) if word]:
         return "copied"
-    if 2 * sum(_is_of(char, language.script) for char in letters) < len(letters):
+    if 2 * right < letters:
         return "other_script"
     return "other_language" if _is_other(words, language.code) else None
 
@@ -73,6 +73,13 @@ def _is_other(words: Sequence[str], code: str) -> bool:
         for other, common in COMMON.items()
         if other != code
     )
+
+
+@lru_cache(maxsize=65_536)
+def _count_letters(word: str, script: str) -> tuple[int, int]:
+    """A word's letters, and how many of them are of the script."""
+    letters = [char for char in word if char.isalpha()]
+    return len(letters), sum(_is_of(char, script) for char in letters)
 
 
 @lru_cache(maxsize=4096)

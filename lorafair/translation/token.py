@@ -15,7 +15,9 @@ def split_tokens(text: str) -> list[str]:
     them; what is inside one is for :func:`read_word` and the language.  Control and format characters (bidirectional
     marks, zero-width spaces, …) are taken out, letters composed (NFC).
     """
-    plain = "".join(c if unicodedata.category(c) not in _HIDDEN else _stand_in(c) for c in text)
+    plain = text
+    if not text.isprintable():  # most are: nothing to take out
+        plain = "".join(c if unicodedata.category(c) not in _HIDDEN else _stand_in(c) for c in text)
     return unicodedata.normalize("NFC", plain).split()
 
 

@@ -27,6 +27,13 @@ def test_scores_are_those_of_a_whole_softmax(head):
     assert ((ranks == 1) == (exact.argmax(1) == targets)).all()
 
 
+def test_only_a_single_likeliest_token_has_the_first_rank():
+    logits = torch.tensor([[1.0, 3.0, 2.0], [3.0, 3.0, 2.0], [1.0, 3.0, 2.0]])
+    nats, ranks = score_targets(lambda hidden: hidden.clone(), logits, torch.arange(3), torch.tensor([1, 1, 2]))
+    assert (ranks == 1).tolist() == [True, False, False]
+    assert nats.tolist() == pytest.approx(torch.log_softmax(logits, 1)[[0, 1, 2], [1, 1, 2]].tolist(), abs=1e-6)
+
+
 @pytest.mark.parametrize("chunks", [[13], [5, 8], [1, 1, 11], [12, 1]])
 @pytest.mark.parametrize("start", [1, 7, 12])
 def test_a_prompt_in_chunks_beside_others_gives_its_wanted_positions(head, chunks, start):

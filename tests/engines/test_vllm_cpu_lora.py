@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lorafair.engines.vllm_cpu_lora import _runs, add_linear, expand, shrink
+from lorafair.engines.vllm_cpu_lora import FUSED, _runs, add_linear, expand, shrink
 
 
 @settings(deadline=None, max_examples=60)
@@ -60,16 +60,24 @@ def test_bfloat16_products_are_as_near_to_float64_as_a_plain_product():
 
 
 @settings(deadline=None, max_examples=60)
-@given(index=st.lists(st.integers(-1, 2), min_size=1, max_size=12), scale=st.sampled_from([1.0, 0.5]))
-def test_a_linear_layer_adds_both_products_to_each_of_its_slices(index, scale):
+@given(
+    index=st.lists(st.integers(-1, 2), min_size=1, max_size=12),
+    scale=st.sampled_from([1.0, 0.5]),
+    rank=st.sampled_from([1, 4, FUSED // 2]),
+)
+def test_a_linear_layer_adds_both_products_to_each_of_its_slices(index, scale, rank):
     torch.manual_seed(len(index))
-    sizes, rank, n = (5, 2, 3), 4, len(index)
+    sizes, n = (5, 2, 3), len(index)
     a = tuple(torch.randn(3, 1, rank, 6) for _ in sizes)
     b = tuple(torch.randn(3, 1, size, rank) for size in sizes)
-    x, y = torch.randn(n, 6), torch.randn(n, sum(sizes))
-    before = y.clone()
-    add_linear(y, x, a, b, scale, sizes, _runs(torch.tensor(index)))
-    for row, number in enumerate(index):
-        added = [scale * x[row] @ f[number, 0].t() @ s[number, 0].t() for f, s in zip(a, b, strict=True)]
-        wanted = before[row] if number < 0 else before[row] + torch.cat(added)
-        assert torch.allclose(y[row], wanted, atol=1e-4)
+    x, packed = torch.randn(n, 6), {}
+    for _ in range(2):  # the second time by the factors that are kept
+        y = torch.randn(n, sum(sizes))
+        before = y.clone()
+        add_linear(y, x, a, b, scale, sizes, _runs(torch.tensor(index)), packed)
+        for row, number in enumerate(index):
+            added = [scale * x[row] @ f[number, 0].t() @ s[number, 0].t() for f, s in zip(a, b, strict=True)]
+            wanted = before[row] if number < 0 else before[row] + torch.cat(added)
+            assert torch.allclose(y[row], wanted, atol=1e-3)
+    assert {number for _, number in packed} == set(index) - {-1}
+    assert all(len(parts) == (1 if 3 * rank <= FUSED else 3) for _, parts in packed.values())
