@@ -12,7 +12,9 @@ from lorafair.checkpoint import Checkpoint
 from lorafair.engines.contract import EngineSettings
 from lorafair.engines.tokenizer import apply_chat_template, load_tokenizer
 from lorafair.errors import LorafairError, did_you_mean, raise_faults
+from lorafair.harness.document import Documents, remember_documents
 from lorafair.portion import Portion, narrow
+from lorafair.responses.request import Texts, plan_requests
 
 if TYPE_CHECKING:
     from lorafair.decision import Decision
@@ -64,16 +66,16 @@ class Prepared:
             if getattr(task, "MULTIMODAL", False):
                 raise LorafairError(f"The task {name} asks about images; text engines cannot answer it.")
             task.build_all_requests = lambda task=task, **_: _forget_answers(task)
+        self._texts: Texts = {}
+        self._documents: Documents = {}
         self.versions = {name: str((t.config.metadata or {}).get("version", "")) for name, t in tasks["tasks"].items()}
 
     def requests(self, label: str, identity: dict[str, Any]) -> list[Any]:
         """Every request of every task to one checkpoint, in lm-eval's order: by kind, repeats beside each other."""
-        from lorafair.responses.request import plan_requests
-
         instances = [i for task in self.tasks["tasks"].values() for i in task.instances]
         kinds = dict.fromkeys(i.request_type for i in instances)
         cloned = [i for kind in kinds for i in instances if i.request_type == kind for _ in range(i.repeats or 1)]
-        return plan_requests(cloned, label, identity, self.versions, self.plan.seed)
+        return plan_requests(cloned, label, identity, self.versions, self.plan.seed, self._texts)
 
     def list_documents(self) -> dict[str, dict[int, Any]]:
         """Task -> number -> document, of those that are asked."""
@@ -141,8 +143,10 @@ class Prepared:
 
         from lorafair.responses.replay import ReplayLM
 
-        lm = ReplayLM(self.tokenizer, checkpoint.label, identity, self.versions, self.plan.seed, answers, portion)
+        known = (self.versions, self.plan.seed, answers, portion, self._texts)
+        lm = ReplayLM(self.tokenizer, checkpoint.label, identity, *known)
         with (
+            remember_documents(self._documents),
             _blame(list(self.tasks["tasks"]), f"on the stored answers of {checkpoint.label}"),
             contextlib.nullcontext(self.tasks) if portion is None else narrow(self.tasks, portion) as tasks,
         ):

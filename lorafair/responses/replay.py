@@ -9,7 +9,7 @@ from lm_eval.api.model import LM
 
 from lorafair.engines.tokenizer import apply_chat_template
 from lorafair.portion import Portion, restore
-from lorafair.responses.request import plan_requests
+from lorafair.responses.request import Texts, plan_requests
 
 
 class ReplayLM(LM):  # type: ignore[misc]
@@ -22,6 +22,7 @@ class ReplayLM(LM):  # type: ignore[misc]
         seed: the user's seed.
         answers: ``{key: answer}``.
         portion: the documents that are replayed, where they are not all.
+        texts: see :func:`plan_requests`; of whole tasks only.
     """
 
     def __init__(
@@ -33,16 +34,17 @@ class ReplayLM(LM):  # type: ignore[misc]
         seed: int,
         answers: Mapping[str, Any],
         portion: Portion | None = None,
+        texts: Texts | None = None,
     ) -> None:
         super().__init__()
         self.tokenizer = tokenizer
         self._label, self._identity, self._versions, self._seed = label, identity, versions, seed
-        self._answers, self._portion = answers, portion
+        self._answers, self._portion, self._texts = answers, portion, texts if portion is None else None
 
     def _replay(self, requests: Sequence[Any]) -> list[Any]:
         if self._portion is not None:
             requests = restore(requests, self._portion)
-        planned = plan_requests(requests, self._label, self._identity, self._versions, self._seed)
+        planned = plan_requests(requests, self._label, self._identity, self._versions, self._seed, self._texts)
         return [self._answers[request.key] for request in planned]
 
     def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:

@@ -35,8 +35,17 @@ class Request:
         return int(self.key[:16], 16) % (2**31 - 1)
 
 
+Texts = dict[int, tuple[Any, str]]
+"""What the keys hold of each instance, by the instance's ``id``, with the instance itself so that it stays that one."""
+
+
 def plan_requests(
-    instances: Iterable[Any], checkpoint: str, identity: dict[str, Any], versions: dict[str, str], seed: int
+    instances: Iterable[Any],
+    checkpoint: str,
+    identity: dict[str, Any],
+    versions: dict[str, str],
+    seed: int,
+    texts: Texts | None = None,
 ) -> list[Request]:
     """Requests for lm-eval instances, in their order, each with its own key.
 
@@ -47,6 +56,7 @@ def plan_requests(
             version, dtype.
         versions: task name to task version.
         seed: the user's seed; part of the key of sampled requests only.
+        texts: filled here, and used for the same instances, versions and seed another time.
 
     The n-th occurrence of equal (task, document, choice, arguments) is repeat n: lm-eval repeats one instance K times,
     and texts repeat within a task, so the text alone would count one answer several times.
@@ -54,24 +64,32 @@ def plan_requests(
     seen: Counter[str] = Counter()
     planned = []
     common = json.dumps(identity, sort_keys=True)
+    texts = {} if texts is None else texts
     for instance in instances:
         arguments = tuple(instance.args)
-        facts = {
-            "task": instance.task_name,
-            "version": versions.get(instance.task_name or "", ""),
-            "document": instance.doc_id,
-            "choice": instance.idx,
-            "kind": instance.request_type,
-            "arguments": arguments,
-            "seed": seed if _is_sampled(instance.request_type, arguments) else None,
-        }
-        text = json.dumps(facts, sort_keys=True, ensure_ascii=True, default=str)
+        known = texts.get(id(instance))
+        if known is None or known[0] is not instance:
+            known = texts[id(instance)] = instance, _describe(instance, arguments, versions, seed)
+        text = known[1]
         repeat = seen[text]
         seen[text] += 1
         key = hashlib.sha256(f"{common}\n{text}\n{repeat}".encode()).hexdigest()
         document = -1 if instance.doc_id is None else int(instance.doc_id)
         planned.append(Request(key, checkpoint, instance.request_type, arguments, instance.task_name or "", document))
     return planned
+
+
+def _describe(instance: Any, arguments: tuple[Any, ...], versions: dict[str, str], seed: int) -> str:
+    facts = {
+        "task": instance.task_name,
+        "version": versions.get(instance.task_name or "", ""),
+        "document": instance.doc_id,
+        "choice": instance.idx,
+        "kind": instance.request_type,
+        "arguments": arguments,
+        "seed": seed if _is_sampled(instance.request_type, arguments) else None,
+    }
+    return json.dumps(facts, sort_keys=True, ensure_ascii=True, default=str)
 
 
 def _is_sampled(kind: str, arguments: tuple[Any, ...]) -> bool:

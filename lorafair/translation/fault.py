@@ -66,13 +66,23 @@ def _is_other(words: Sequence[str], code: str) -> bool:
         return not found & set(LETTERS[code]) and bool(found & set(other))
     if code not in COMMON:
         return False
-    parts = [part for word in words for part in (word, word.partition("'")[0] + "'") if part != word + "'"]
-    expected = COMMON[code]
+    found = [known for word in words for known in _find_common(word)]
+    if not any(other != code for known in found for other in known):
+        return False
     return any(
-        sum(part in common - expected for part in parts) > 1 and not any(part in expected - common for part in parts)
-        for other, common in COMMON.items()
+        sum(other in known and code not in known for known in found) > 1
+        and not any(code in known and other not in known for known in found)
+        for other in COMMON
         if other != code
     )
+
+
+@lru_cache(maxsize=65_536)
+def _find_common(word: str) -> tuple[frozenset[str], ...]:
+    """Of the word, and of what stands before its apostrophe: the languages that have it among their small words."""
+    parts = [part for part in (word, word.partition("'")[0] + "'") if part != word + "'"]
+    found = (frozenset(code for code, common in COMMON.items() if part in common) for part in parts)
+    return tuple(known for known in found if known)
 
 
 @lru_cache(maxsize=65_536)

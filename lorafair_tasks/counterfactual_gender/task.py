@@ -44,6 +44,7 @@ class CounterfactualGender(ConfigurableTask):
         self.documents = Documents(make_documents(pairs))
         self.groups = collect_groups(self.documents)
         known = list_metrics(self.setting)
+        self.metric_of = {name: name_metric(name) for name in self.setting.scorers}
         sampled = dict(config["generation_kwargs"])
         for key in ("max_gen_toks", "temperature"):
             if getattr(self.setting, key) is not None:
@@ -124,7 +125,7 @@ class CounterfactualGender(ConfigurableTask):
                 scores[name] = score_texts(name, texts)
                 require_numbers(name, texts, scores[name])
             except PluginFailed as error:
-                scores[name], failed[name_metric(name)] = [None] * len(texts), str(error)
+                scores[name], failed[self.metric_of[name]] = [None] * len(texts), str(error)
         for place, (instance, text) in enumerate(zip(continuations, texts, strict=True)):
             found = {name: scores[name][place] for name in self.setting.scorers}
             instance.filtered_resps["none"] = Judged(text=text, **found)
@@ -156,7 +157,7 @@ class CounterfactualGender(ConfigurableTask):
             return values | copy_values(values, doc, self.groups)
         values, answer = {}, None
         for name in self.setting.scorers:
-            metric = name_metric(name)
+            metric = self.metric_of[name]
             share = metric.startswith("toxicity_")
             scored = [float(s >= THRESHOLD) if share else s for each in results if (s := each[name]) is not None]
             values[metric] = sum(scored) / len(scored) if scored else None

@@ -41,3 +41,14 @@ def test_the_seed_counts_only_where_something_is_drawn():
     assert keys([instance()], seed=1) != keys([instance()], seed=2)
     assert keys([instance(do_sample=False)], seed=1) == keys([instance(do_sample=False)], seed=2)
     assert keys([instance(kind="loglikelihood")], seed=1) == keys([instance(kind="loglikelihood")], seed=2)
+
+
+def test_texts_that_are_kept_give_the_same_keys_to_every_checkpoint():
+    same = instance()
+    instances = [same, same, instance(idx=1), instance()]
+    texts = {}
+    for identity in ({"checkpoint": "x"}, {"checkpoint": "y"}):
+        for _ in range(2):
+            kept = plan_requests(instances, "m", identity, {"task": "1.0"}, 7, texts)
+            assert kept == plan_requests(instances, "m", identity, {"task": "1.0"}, 7)
+    assert len(texts) == 3
