@@ -76,20 +76,26 @@ class Draw:
 
     def mean(self, place: int) -> Floats:
         """(B,) means of a column over the drawn clusters."""
+        found = self._found.get((-1, place))
+        if found is not None:
+            return found
         flat = self._flat[place]
         if flat is not None:
-            return np.full(len(self.weights), flat)
-        self.prepare([[place]], products=False)
+            self._found[-1, place] = np.full(len(self.weights), flat)
+        else:
+            self.prepare([[place]], products=False)
         return self._found[-1, place]
 
     def product(self, one: int, other: int) -> Floats:
         """(B,) means of the product of two columns over the drawn clusters."""
         i, j = min(one, other), max(one, other)
+        found = self._found.get((i, j))
+        if found is not None:
+            return found
         for flat, left in ((self._flat[i], j), (self._flat[j], i)):
             if flat is not None:
                 return flat * self.mean(left)
-        if (i, j) not in self._found:
-            self.prepare([[i, j]])
+        self.prepare([[i, j]])
         return self._found[i, j]
 
     def mean_all(self, matrix: Floats) -> Floats:

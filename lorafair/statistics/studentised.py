@@ -30,7 +30,7 @@ class Studentised:
     """theta, its standard error and the (B,) studentised resamples; ``usable`` unless too many have no error.
 
     ``influence`` (C,) holds ``z_c``; empty where there is no standard error.  ``unseen``: variance that the clusters do
-    not show, of log-odds (:func:`lorafair.statistics.log_odds.compare_changes`).
+    not show, of log-odds (:func:`lorafair.statistics.confirmation.compare_changes`).
     """
 
     value: float
@@ -146,14 +146,24 @@ def _combine(
         variance += term if i == j else 2 * term
     error = np.sqrt(np.maximum(variance, 0.0) / (n - 1))
     moved = np.array([np.sum([part.moved for part in parts], axis=0) for parts in sums])
-    flat = ~(error > np.maximum(FLAT * se, 1e-9 * np.maximum(1.0, np.abs(value)))[:, None])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(flat, np.where(np.abs(moved) < 1e-12, 0.0, np.inf), moved / error)
-    t[np.isnan(t)] = np.inf
-    lost = np.mean(flat | np.isinf(t), axis=1)
+    t, lost = divide_errors(moved, error, value, se)
     return [
         Studentised(float(value[i]), float(se[i]), t[i], bool(se[i] > 1e-9 and lost[i] <= DEGENERATE), total[i])
         if able[i]
         else unusable[i]
         for i in range(size)
     ]
+
+
+def divide_errors(moved: Floats, error: Floats, value: Floats, se: Floats) -> tuple[Floats, Floats]:
+    """(S, B) studentised resamples, infinite where a resample has no error, and (S,) the share of those.
+
+    Args:
+        moved, error: (S, B) each resample's distance from the estimate, and its standard error.
+        value, se: (S,) the estimates and theirs.
+    """
+    flat = ~(error > np.maximum(FLAT * se, 1e-9 * np.maximum(1.0, np.abs(value)))[:, None])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(flat, np.where(np.abs(moved) < 1e-12, 0.0, np.inf), moved / error)
+    t[np.isnan(t)] = np.inf
+    return t, np.mean(flat | np.isinf(t), axis=1)
