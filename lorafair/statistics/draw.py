@@ -10,6 +10,7 @@ import numpy as np
 from lorafair.statistics.table import Floats
 
 _KEPT = 8_000_000  # cells of sums that a draw keeps
+_FEW = 64  # kinds of clusters up to which it is quicker to go through them than to keep products of columns
 
 
 class Draw:
@@ -33,6 +34,11 @@ class Draw:
         self._flat: list[float | None] = []  # a column's value, where it has one value only
         self._found: dict[tuple[int, int], Floats] = {}
 
+    @property
+    def few(self) -> bool:
+        """Whether there are so few kinds that no products of columns are worth keeping."""
+        return self.weights.shape[1] <= _FEW
+
     def make_room(self) -> None:
         """Forget what was kept, where it is too much: places given before do not hold any more."""
         if len(self._found) * len(self.weights) > _KEPT:
@@ -49,6 +55,10 @@ class Draw:
             self._columns.append(column)
             self._flat.append(first if bool((column == first).all()) else None)
         return place
+
+    def column(self, place: int) -> Floats:
+        """The column at a place."""
+        return self._columns[place]
 
     def is_flat(self, place: int) -> bool:
         """Whether the column has one value only, so that it does not vary over clusters."""

@@ -158,7 +158,8 @@ def summarise(
         studentised.update(zip(new, combine_all(sums, sampled.draw), strict=True))
 
     scales = pair if signed and exact else None
-    sampled.draw.prepare(_list_moments(sampled, scales, table))
+    if not sampled.draw.few:
+        sampled.draw.prepare(_list_moments(sampled, scales, table))
     names_of = {a: table.names[a] for a in table.groups if f"group:{a}={table.names[a][0]}" in sampled.keys}
     every = [f"{a}={name}" for a, names in names_of.items() for name in names]
     if exact and not signed:
