@@ -24,8 +24,8 @@ class Pilot:
     """What a pilot says: ``rate`` of the reference (in the group), variances per cluster at its K ``completions``.
 
     ``log_odds`` is the variance of the confirmation on that scale, None for a level, ``unseen`` what its test adds,
-    times the clusters squared.  ``answers`` is the share of ``variance`` that more completions take away, None where one
-    completion a document cannot tell.
+    times the clusters squared.  ``answers`` is the share of ``variance`` that more completions take away, None where
+    one completion a document cannot tell.
     """
 
     model: str

@@ -12,9 +12,9 @@ from lorafair.statistics.interval import Estimate
 from lorafair.statistics.table import Floats
 
 POWER = 0.8
-_STEPS = 40  # sizes that are looked at between no change and the end of the rates
-_NODES = 32  # of the integral over the first scale
-_FAR = 8.0  # standard errors
+_STEPS = 16  # sizes that are looked at at a time
+_NODES = 20  # of the integral over the first scale
+_FAR = 5.0  # standard errors
 
 
 @dataclass(frozen=True)
@@ -87,24 +87,28 @@ def find_sizes(rate: Floats, half: Floats, se: Floats, limit: Floats, odds: Floa
         limit: (G,) how many standard errors ``odds`` the change of the log-odds has to exceed.
         correlation: (G,) of both estimates, NaN: not known.
     """
-    part = np.linspace(0, 1, _STEPS + 1)[:-1]
     ends = np.stack([1 - rate, -rate])[:, :, None]
-    size = np.abs(ends) * part
-    moved = rate[:, None] + ends * part
-    ratio = moved * (1 - moved) / (rate * (1 - rate))[:, None]
-    shift = np.abs(np.log(moved / (1 - moved)) - np.log(rate / (1 - rate))[:, None])
-    first = (size - half[:, None]) / (se[:, None] * np.sqrt((1 + ratio) / 2))
-    second = shift / (odds[:, None] * np.sqrt((1 + 1 / ratio) / 2)) - limit[:, None]
-    chance = find_joint(first, second, np.broadcast_to(correlation[:, None], first.shape))
-    enough = chance >= POWER
-    at = enough.argmax(axis=-1)
-    found = np.full(at.shape, np.nan)
-    for where in zip(*np.nonzero(enough.any(axis=-1) & (at > 0)), strict=True):
-        k = at[where]
-        low, high = chance[where][k - 1], chance[where][k]
-        found[where] = size[where][k - 1] + (size[where][k] - size[where][k - 1]) * (POWER - low) / (high - low)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.fmax(found[0], found[1]), dtype=np.float64)
+    known = np.broadcast_to(correlation[:, None], (*ends.shape[:2], _STEPS))
+
+    def look(part: Floats) -> Floats:
+        """The chance of finding changes that are these parts (2, G, F) of what is left to either end of the rates."""
+        moved = rate[:, None] + ends * part
+        ratio = moved * (1 - moved) / (rate * (1 - rate))[:, None]
+        shift = np.abs(np.log(moved / (1 - moved)) - np.log(rate / (1 - rate))[:, None])
+        first = (np.abs(ends) * part - half[:, None]) / (se[:, None] * np.sqrt((1 + ratio) / 2))
+        second = shift / (odds[:, None] * np.sqrt((1 + 1 / ratio) / 2)) - limit[:, None]
+        return find_joint(first, second, known)
+
+    steps = np.linspace(0, 1, _STEPS, endpoint=False)
+    low, width = np.zeros((*ends.shape[:2], 1)), 1.0
+    found = np.zeros(ends.shape[:2], dtype=bool)
+    for _ in range(3):  # each time within the step in which the power is reached
+        enough = look(low + width * steps) >= POWER
+        found |= enough.any(axis=-1)
+        low = low + width * np.maximum(steps[enough.argmax(axis=-1)] - steps[1], 0.0)[..., None]
+        width = width * steps[1] * _STEPS / (_STEPS - 1)
+    size = np.where(found, np.abs(ends[..., 0]) * (low[..., 0] + width), np.nan)
+    return np.asarray(np.fmax(size[0], size[1]), dtype=np.float64)
 
 
 def find_joint(one: Floats, other: Floats, correlation: Floats) -> Floats:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -117,7 +118,7 @@ def _combine(
     """S sums of one form: ``form`` says for each part which of the sum's columns its influence and mass are."""
     n, size = draw.clusters, len(sums)
     value = np.array([sum(part.value for part in parts) for parts in sums])
-    total = np.array([np.sum([part.slope * part.influence for part in parts], axis=0) for parts in sums])
+    total = np.array([reduce(np.add, [part.slope * part.influence for part in parts]) for parts in sums])
     se = np.full(size, np.nan)
     if n > 1:
         se = np.sqrt((total - (total @ draw.times / n)[:, None]) ** 2 @ draw.times / (n * (n - 1)))
@@ -138,7 +139,7 @@ def _combine(
             factors[mass] -= scale * np.stack([parts[k].shift for parts in sums])
     variance = (_spread_few if draw.few else _spread_many)(factors, columns, draw)
     error = np.sqrt(np.maximum(variance, 0.0) / (n - 1))
-    moved = np.array([np.sum([part.moved for part in parts], axis=0) for parts in sums])
+    moved = np.array([reduce(np.add, [part.moved for part in parts]) for parts in sums])
     t, lost = divide_errors(moved, error, value, se)
     return [
         Studentised(float(value[i]), float(se[i]), t[i], bool(se[i] > 1e-9 and lost[i] <= DEGENERATE), total[i])

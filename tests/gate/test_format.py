@@ -75,7 +75,7 @@ def written(world) -> tuple[Path, Path]:
     rules = (
         f"name: well, metric: {METRIC}, at_most: 1",
         f'name: "a <b> & c", metric: {METRIC}, attribute: identity, at_most: 0.4',
-        f"name: open, metric: {METRIC}, claim: not shown worse, delta: 0.0001",
+        f"name: open, metric: {METRIC}, attribute: identity, group: women, claim: equivalent, delta: 0.001",
     )
     text = "resamples: 400\nrules:\n" + "".join(f"  - {{{rule}}}\n" for rule in rules)
     Path("policy file.yaml").write_text(text, encoding="utf-8")
