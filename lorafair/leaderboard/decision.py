@@ -11,7 +11,7 @@ from lorafair.samples import Audit
 from lorafair.statistics.verdict import judge
 
 SIGN = {"rise": 1, "fall": -1}
-NOTHING: Mapping[str, Any] = dict.fromkeys(("p_adjusted", "p_not_worse", "p_equivalent"))
+NOTHING: dict[str, Any] = dict.fromkeys(("p_adjusted", "p_not_worse", "p_equivalent"))
 Found = tuple[Decision, Asked]
 
 

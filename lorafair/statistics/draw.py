@@ -10,7 +10,7 @@ import numpy as np
 from lorafair.statistics.table import Floats
 
 _KEPT = 8_000_000  # cells of sums that a draw keeps
-_FEW = 64  # kinds of clusters up to which it is quicker to go through them than to keep products of columns
+_FEW = 32_768  # cells of weights up to which it is quicker to go through them than to keep products of columns
 
 
 class Draw:
@@ -36,8 +36,8 @@ class Draw:
 
     @property
     def few(self) -> bool:
-        """Whether there are so few kinds that no products of columns are worth keeping."""
-        return self.weights.shape[1] <= _FEW
+        """Whether there are so few weights that no products of columns are worth keeping."""
+        return self.weights.size <= _FEW
 
     def make_room(self) -> None:
         """Forget what was kept, where it is too much: places given before do not hold any more."""
