@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +55,21 @@ def draw_labels(rows: int, groups: int, seed: int) -> dict[str, Any]:
     return found
 
 
+@cache
+def find_metric(metric: str) -> Any:
+    """A metric as the registry tells it, read once as by any command."""
+    from lorafair.leaderboard.applicable import select_metrics
+
+    return next(one for one in select_metrics([metric]) if one.name == metric)
+
+
 def make_column(drawn: dict[str, Any], metric: str, groups: int) -> Any:
     """One metric of both models as the leaderboard arranges it; every document is its own cluster."""
-    from lorafair.leaderboard.applicable import select_metrics
     from lorafair.leaderboard.column import value_documents
     from lorafair.statistics.pair import Column
     from lorafair.statistics.table import Table
 
-    (asked,) = (one for one in select_metrics([metric]) if one.name == metric)
+    asked = find_metric(metric)
     rows = len(drawn["y"])
     member = drawn["group"][:, None] == np.arange(groups)
     names = {"group": tuple(f"g{k}" for k in range(groups))}

@@ -50,6 +50,14 @@ def compare_levels(pair: Pair, attribute: str | None, name: str, settings: Setti
     return _comparison(pair, "level", found, summary.n, summary.clusters, **claims)
 
 
+def compare_spreads(pair: Pair, attribute: str) -> Comparison:
+    """How max - min over the groups changed: descriptive, without p and verdict."""
+    summary = pair.summary
+    n = sum(summary.group_n[attribute].values())
+    none: dict[str, Any] = {"p": None, "p_adjusted": None, "verdict": "no claim"}
+    return _comparison(pair, "level", summary.gaps[attribute], n, summary.clusters, **none)
+
+
 def _within(pair: Pair, key: tuple[str, str] | None, word: Verdict, settings: Settings) -> dict[str, Any]:
     """The questions with a margin, and the word with their answer."""
     worse, apart = pair.within.get(key, (None, None))

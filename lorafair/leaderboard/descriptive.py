@@ -11,8 +11,9 @@ from lorafair.leaderboard.column import find_usable
 from lorafair.leaderboard.frame import arrange_task
 from lorafair.records import Comparison, Row
 from lorafair.samples import Audit
-from lorafair.statistics.descriptive import METHOD, compare_described, describe
+from lorafair.statistics.descriptive import compare_described, describe
 from lorafair.statistics.grouping import average, spread
+from lorafair.statistics.projection import METHOD
 from lorafair.statistics.summary import Settings
 from lorafair.statistics.table import Table
 

@@ -11,8 +11,10 @@ from lorafair.errors import LorafairError, did_you_mean
 from lorafair.leaderboard.column import arrange, find_references
 from lorafair.metric import load_metric
 from lorafair.samples import Audit
-from lorafair.statistics.compare import subtract
+from lorafair.statistics.compare import Column, sample_models, subtract
+from lorafair.statistics.confirmation import compare_changes
 from lorafair.statistics.power import Effect
+from lorafair.statistics.studentised import Studentised
 from lorafair.statistics.summary import Settings
 from lorafair.statistics.table import Floats
 
@@ -21,8 +23,9 @@ from lorafair.statistics.table import Floats
 class Pilot:
     """What a pilot says: ``rate`` of the reference (in the group), variances per cluster at its K ``completions``.
 
-    ``log_odds`` is the variance on that scale, None for a level.  ``answers`` is the share of ``variance`` that more
-    completions take away, None where one completion a document cannot tell.
+    ``log_odds`` is the variance of the confirmation on that scale, None for a level, ``unseen`` what its test adds,
+    times the clusters squared.  ``answers`` is the share of ``variance`` that more completions take away, None where
+    one completion a document cannot tell.
     """
 
     model: str
@@ -32,6 +35,7 @@ class Pilot:
     rate: float
     variance: float
     log_odds: float | None
+    unseen: float
     completions: int
     answers: float | None
     clusters: int
@@ -57,7 +61,7 @@ class Pilot:
             return effect, None
         start = min(max(self.rate, 0.5 / self.documents), 1 - 0.5 / self.documents)
         odds = math.log(moved / (1 - moved)) - math.log(start / (1 - start))
-        return effect, Effect(odds, self.log_odds * parts[0], self.log_odds * parts[1])
+        return effect, Effect(odds, self.log_odds * parts[0], self.log_odds * parts[1], self.unseen)
 
 
 def read_pilot(audit: Audit, model: str | None, metric: str | None, group: str | None, seed: int = 0) -> Pilot:
@@ -94,7 +98,7 @@ def read_pilot(audit: Audit, model: str | None, metric: str | None, group: str |
     at = names[_choose("--group", group, list(names))] if group is not None else None
     clusters = pair.summary.clusters
     found = pair.summary.overall if at is None else pair.summary.contrasts[at[0]][at[1]]
-    odds = None if at is None else pair.summary.log_odds[at[0]][at[1]].se
+    odds = None if at is None else _confirm(column, (label, reference), at, settings)
     if not found.se:
         raise LorafairError(f"In the pilot {label} and {reference} never differ: it says nothing about the variance.")
     table, scored = column.table(label, reference)
@@ -113,13 +117,31 @@ def read_pilot(audit: Audit, model: str | None, metric: str | None, group: str |
         column.metric,
         float(column.values[reference][scored][inside].mean()),
         found.se**2 * clusters,
-        None if odds is None else odds**2 * clusters,
+        None if odds is None else odds.se**2 * clusters,
+        0.0 if odds is None else odds.unseen * clusters**2,
         completions,
         None if noise is None else min(1.0, noise / found.se**2),
         clusters,
         pair.summary.n,
         1 if at is None else len(pair.summary.contrasts[at[0]]),
     )
+
+
+def _confirm(column: Column, names: tuple[str, str], at: tuple[str, str], settings: Settings) -> Studentised:
+    """How the group's odds changed against the others' in common, as a verdict is confirmed.
+
+    Raises:
+        LorafairError: where that has no standard error.
+    """
+    table, scored = column.table(*names)
+    one, other = sample_models(column, names, table, scored, load_metric("rate"), settings)
+    member = table.groups[at[0]]
+    sizes = {name: int(member[:, k].sum()) for k, name in enumerate(table.names[at[0]]) if member[:, k].any()}
+    if at[1] in sizes and len(sizes) > 1:
+        found = compare_changes((one, other), *at, sizes)
+        if math.isfinite(found.se):
+            return found
+    raise LorafairError(f"The pilot is too small to tell how the odds of {at[1]} vary: run a larger one.")
 
 
 def _count_completions(values: list[Floats], weight: Floats) -> tuple[int, float | None]:

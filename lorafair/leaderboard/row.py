@@ -10,12 +10,12 @@ from lorafair.identity import Model
 from lorafair.leaderboard.applicable import find_computed, select_metrics
 from lorafair.leaderboard.choice import Choice
 from lorafair.leaderboard.column import arrange, find_references, label_metric
-from lorafair.leaderboard.comparison import compare_contrasts, compare_levels
+from lorafair.leaderboard.comparison import compare_contrasts, compare_levels, compare_spreads
 from lorafair.leaderboard.decision import apply_decisions
 from lorafair.leaderboard.descriptive import describe_groups
 from lorafair.leaderboard.failure import add_failures, try_columns
 from lorafair.leaderboard.measurement import fix_settings, measure_columns
-from lorafair.leaderboard.method_row import add_methods
+from lorafair.leaderboard.method_row import add_methods, find_methods
 from lorafair.leaderboard.note import list_notes
 from lorafair.leaderboard.tried import open_metric
 from lorafair.records import Row
@@ -105,7 +105,9 @@ def build_rows(
                 rows += _rows(model, column, samples[model.label, column.task], summary, mine, settings)
     rows += describe_groups(audit, rows, references, settings, metrics)
     more, claims = add_methods(audit, columns, references, function, settings, choice, _rows)
-    claims += apply_decisions(rows + more, audit)
+    claims += apply_decisions(
+        rows + more, audit, {one.label: list(one.of.values()) for one in find_methods(audit.models)}
+    )
     rows, why, remarks = add_failures(rows + more, audit, columns, function, failed, metrics)
     computed = [metric, *find_computed((one.name for one in metrics), rows, audit)]
     notes = [note for one in audit.samples for note in one.notes] + empty + remarks + choice.describe(columns)
@@ -184,7 +186,7 @@ def _rows(
             "scorer_gap": gap,
             "largest_contrast": max((abs(c.value) for c in contrasts if c.value is not None), default=None),
             "descriptive": True,
-            "comparisons": [],
+            "comparisons": [compare_spreads(pair, attribute) for pair in pairs if attribute in pair.summary.gaps],
             "notes": ["max minus min is biased upward by noise: it carries no verdict"],
         }
         rows.append(shared.model_copy(update=update))

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from lorafair.statistics.confirmation import confirm_groups
 from lorafair.statistics.correction import adjust
+from lorafair.statistics.gap import compare_gaps
 from lorafair.statistics.group_size import relate_to_share
 from lorafair.statistics.interval import Estimate
-from lorafair.statistics.log_odds import confirm_groups
 from lorafair.statistics.margin import read_margin
 from lorafair.statistics.mcnemar import compare_answers
 from lorafair.statistics.pair import Column, Pair, sample_models
-from lorafair.statistics.resample import Sampled
 from lorafair.statistics.summary import Settings, Summary, clip_levels, summarise
-from lorafair.statistics.table import Metric, Table
+from lorafair.statistics.table import Metric
 from lorafair.statistics.verdict import certain_sign, name_groups
 
 __all__ = ["Column", "Pair", "claim", "measure", "sample_models", "subtract"]
@@ -48,22 +48,23 @@ def subtract(column: Column, label: str, reference: str, metric: Metric, setting
         return None
     alike = not settings.permute
     sampled = sample_models(column, [label, reference], table, scored, metric, settings, alike=alike)
-    found = _summarise_pair(sampled[0], sampled[1], table, settings, column.bounded(metric))
+    exact = column.bounded(metric)
+    one, other = sampled
+    apart = one.minus(other)
+    found = summarise(apart, table, settings, exact=exact, signed=True, pair=(one, other))
+    answers = table if column.tables is not None else replace(table, y=column.values[label][scored])
+    earlier = table if column.tables is not None else replace(table, y=column.values[reference][scored])
+    found = replace(found, gaps=compare_gaps((one, other, apart), (answers, earlier), found, settings, exact=exact))
     if settings.permute and column.tables is None:
         from lorafair.statistics.permutation import permute_pair
 
-        one, other = (replace(table, y=column.values[name][scored]) for name in (label, reference))
-        found = permute_pair(found, column.function or metric, (one, other), (sampled[0], sampled[1]), settings)
+        found = permute_pair(found, column.function or metric, (answers, earlier), (one, other), settings)
     if column.is_mean(metric):
-        exact = compare_answers(table, *(column.values[one][scored] for one in (label, reference)))
-        if exact is not None:
-            how = f"{found.overall.method}, p by exact McNemar ({exact.gained} up, {exact.lost} down)"
-            found = replace(found, overall=replace(found.overall, p=exact.p, method=how))
+        changed = compare_answers(table, answers.y, earlier.y)
+        if changed is not None:
+            how = f"{found.overall.method}, p by exact McNemar ({changed.gained} up, {changed.lost} down)"
+            found = replace(found, overall=replace(found.overall, p=changed.p, method=how))
     return Pair(column, label, reference, found)
-
-
-def _summarise_pair(one: Sampled, other: Sampled, table: Table, settings: Settings, exact: bool) -> Summary:
-    return summarise(one.minus(other), table, settings, exact=exact, signed=True, pair=(one, other))
 
 
 def claim(
@@ -154,8 +155,9 @@ def _name(pair: Pair, attribute: str, certain: dict[str, int], metric: Metric, s
         table, scored = column.table(pair.label, pair.reference)
         few = table.keep(attribute, names)
         names_of = (pair.label, pair.reference)
-        sampled = sample_models(column, names_of, few, scored, metric, settings, (attribute, names))
-        found = _summarise_pair(sampled[0], sampled[1], few, settings, column.bounded(metric))
+        one, other = sample_models(column, names_of, few, scored, metric, settings, (attribute, names))
+        exact = column.bounded(metric)
+        found = summarise(one.minus(other), few, settings, exact=exact, signed=True, pair=(one, other))
         return replace(pair, summary=found).joined(attribute)
 
     summary = pair.summary

@@ -13,13 +13,12 @@ import numpy as np
 from lorafair.statistics.exact import bound_level
 from lorafair.statistics.grouping import Mask, name_gap, sum_clusters
 from lorafair.statistics.interval import Estimate
-from lorafair.statistics.projection import project_change
-from lorafair.statistics.resample import draw_weights
+from lorafair.statistics.projection import METHOD, project_change
+from lorafair.statistics.resample import take_draw
 from lorafair.statistics.summary import Settings
 from lorafair.statistics.table import Floats, Metric, Table
 
 FLAT, LOST = 0.1, 0.01  # as for bootstrap-t elsewhere: what is no standard error, and how many resamples may have none
-METHOD = "descriptive, projected from simultaneous intervals of the groups"
 
 
 def describe(metric: Metric, table: Table, settings: Settings) -> dict[str, Estimate]:
@@ -154,7 +153,7 @@ def bound_levels(
 
 
 def _studentise_means(cells: Sequence[tuple[Table, Mask]], settings: Settings) -> tuple[Floats, Floats, Floats]:
-    """(g,) means of ``y`` over each cell, (g,) their standard errors, (B, g) studentised resamples, in one product.
+    """(g,) means of ``y`` over each cell, (g,) their standard errors, (B, g) studentised resamples.
 
     With sums A and N of values and documents over clusters c, ``r = A / N`` and ``u_c = (A_c - r N_c) / N``:
     ``se^2 = C/(C-1) sum_c u_c^2``; in a resample the same with its weights, its r and its N.  A resample whose standard
@@ -163,14 +162,26 @@ def _studentise_means(cells: Sequence[tuple[Table, Mask]], settings: Settings) -
     table = cells[0][0]
     member = np.column_stack([mask.astype(np.float64) for _, mask in cells])
     y = np.column_stack([one.y for one, _ in cells])
-    a, n = sum_clusters(member * y, table), sum_clusters(member, table)
-    drawn = draw_weights(table.clusters, settings.resamples, settings.seed)
-    w = np.vstack([np.ones((1, table.clusters)), drawn])
+    sums = [np.ascontiguousarray(sum_clusters(each, table).T) for each in (member * y, member)]
+    draw = take_draw(table.clusters, settings.resamples, settings.seed)
+    draw.make_room()
+    places = [(draw.place(a), draw.place(n)) for a, n in zip(*sums, strict=True)]
+    draw.prepare(places)
+
+    def multiply(one: int, other: int) -> Floats:
+        """(1 + B, g) means of the product of two sums over all clusters, and over those of each resample."""
+        drawn = np.column_stack([draw.product(at[one], at[other]) for at in places])
+        return np.vstack([np.mean(sums[one] * sums[other], axis=1), drawn])
+
+    def average(which: int) -> Floats:
+        drawn = np.column_stack([draw.mean(at[which]) for at in places])
+        return np.vstack([sums[which].mean(axis=1), drawn])
+
     with np.errstate(divide="ignore", invalid="ignore"):
-        size = w @ n
-        r = (w @ a) / size
-        variance = (w @ (a * a) - 2 * r * (w @ (a * n)) + r * r * (w @ (n * n))) / size**2
-        error = np.sqrt(np.maximum(variance, 0.0) * table.clusters / (table.clusters - 1))
+        size = average(1)
+        r = average(0) / size
+        variance = (multiply(0, 0) - 2 * r * multiply(0, 1) + r * r * multiply(1, 1)) / size**2
+        error = np.sqrt(np.maximum(variance, 0.0) / (table.clusters - 1))
         t = (r[1:] - r[0]) / error[1:]
     t[~(error[1:] > np.maximum(FLAT * error[0], 1e-9)) | ~np.isfinite(t)] = np.inf
     return r[0], error[0], t

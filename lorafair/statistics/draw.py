@@ -10,6 +10,7 @@ import numpy as np
 from lorafair.statistics.table import Floats
 
 _KEPT = 8_000_000  # cells of sums that a draw keeps
+_FEW = 32_768  # cells of weights up to which it is quicker to go through them than to keep products of columns
 
 
 class Draw:
@@ -33,6 +34,11 @@ class Draw:
         self._flat: list[float | None] = []  # a column's value, where it has one value only
         self._found: dict[tuple[int, int], Floats] = {}
 
+    @property
+    def few(self) -> bool:
+        """Whether there are so few weights that no products of columns are worth keeping."""
+        return self.weights.size <= _FEW
+
     def make_room(self) -> None:
         """Forget what was kept, where it is too much: places given before do not hold any more."""
         if len(self._found) * len(self.weights) > _KEPT:
@@ -49,6 +55,10 @@ class Draw:
             self._columns.append(column)
             self._flat.append(first if bool((column == first).all()) else None)
         return place
+
+    def column(self, place: int) -> Floats:
+        """The column at a place."""
+        return self._columns[place]
 
     def is_flat(self, place: int) -> bool:
         """Whether the column has one value only, so that it does not vary over clusters."""
@@ -76,20 +86,26 @@ class Draw:
 
     def mean(self, place: int) -> Floats:
         """(B,) means of a column over the drawn clusters."""
+        found = self._found.get((-1, place))
+        if found is not None:
+            return found
         flat = self._flat[place]
         if flat is not None:
-            return np.full(len(self.weights), flat)
-        self.prepare([[place]], products=False)
+            self._found[-1, place] = np.full(len(self.weights), flat)
+        else:
+            self.prepare([[place]], products=False)
         return self._found[-1, place]
 
     def product(self, one: int, other: int) -> Floats:
         """(B,) means of the product of two columns over the drawn clusters."""
         i, j = min(one, other), max(one, other)
+        found = self._found.get((i, j))
+        if found is not None:
+            return found
         for flat, left in ((self._flat[i], j), (self._flat[j], i)):
             if flat is not None:
                 return flat * self.mean(left)
-        if (i, j) not in self._found:
-            self.prepare([[i, j]])
+        self.prepare([[i, j]])
         return self._found[i, j]
 
     def mean_all(self, matrix: Floats) -> Floats:

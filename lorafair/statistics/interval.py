@@ -27,7 +27,8 @@ class Estimate:
     """A number with its uncertainty.  ``None`` is "not estimable"; ``p`` is two-sided, ``p_max`` over the family.
 
     ``p_above`` and ``p_below`` are those of a difference of at least ``+margin`` and of at most ``-margin``, where
-    there is a margin; ``df`` the degrees of freedom of a t interval, None for a bootstrap's.
+    there is a margin; ``df`` the degrees of freedom of a t interval, None for a bootstrap's; ``detectable`` the change
+    that would be found (infinite: none would), where that is not what one test of ``value`` finds.
     """
 
     value: float | None
@@ -40,13 +41,17 @@ class Estimate:
     p_above: float | None = None
     p_below: float | None = None
     df: float | None = None
+    detectable: float | None = None
 
     @property
     def minimum_detectable(self) -> float | None:
         """``(z_.975 + z_.80) se``: found with 80% power at 5%, from the design and not from the observed effect.
 
-        With ``df`` degrees of freedom, of a claim about a method, with the quantiles of that t.
+        With ``df`` degrees of freedom, of a claim about a method, with the quantiles of that t.  Of a contrast's change
+        ``detectable``, what its verdict asks for (:mod:`lorafair.statistics.detection`).
         """
+        if self.detectable is not None:
+            return self.detectable if self.detectable < float("inf") else None
         if self.se and self.df is not None:
             from scipy.stats import t
 

@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from lorafair.statistics.correction import adjust_holm
 from lorafair.statistics.interval import Estimate, estimate_family
 from lorafair.statistics.resample import Sampled
 from lorafair.statistics.studentised import Part, Studentised, combine_all, take_part
@@ -33,8 +32,8 @@ def _make_log_odds(sampled: Sampled, key: str, documents: float, sign: float) ->
     at, drawn = sampled.estimate[k], sampled.bootstrap[:, k]
     raw = take_part(sampled, key)
     n = documents * sampled.draw.mean(raw.places[1])
-    value, slope = _transform(np.array([at]), np.array([documents]))
-    values, slopes = _transform(drawn, n)
+    value, slope = take_logit(np.array([at]), np.array([documents]))
+    values, slopes = take_logit(drawn, n)
     return replace(
         raw,
         value=float(sign * value[0]),
@@ -65,68 +64,6 @@ def compare_log_odds(
     return dict(zip(sums, combine_all(list(sums.values()), sampled[0].draw), strict=True))
 
 
-def compare_changes(
-    pair: tuple[Sampled, Sampled], attribute: str, name: str, documents: Mapping[str, int]
-) -> Studentised:
-    """How a group's odds changed, against the change that the other groups have in common, in logs.
-
-    ``log(odds of r_m / odds of r_b) - log(OR)``, with r_m and r_b the group's rates of model and base and OR Mantel and
-    Haenszel's (1959) common odds ratio over the other groups k of N_k documents,
-    ``(1/2 + sum N_k r_mk (1 - r_bk)) / (1/2 + sum N_k r_bk (1 - r_mk))``.  Where all odds changed by one factor this is
-    0, however far apart the groups were; the log-odds of all other groups thrown together would not be.
-
-    Args:
-        pair: (model, base) over the same documents.
-        documents: group -> N, of every group of the attribute that has documents.
-
-    Returns:
-        without resamples; ``unseen`` is the half hits' part of the variance.
-    """
-    groups = tuple(documents)
-    own, (rates, apart) = groups.index(name), zip(*(_take_levels(one, attribute, groups) for one in pair), strict=True)
-    size, at, before = np.array([float(documents[g]) for g in groups]), *rates
-    alone = [~np.isfinite(influence).all(axis=0) for influence in apart]  # groups of a single cluster
-    others = ~(alone[0] | alone[1]) & (np.arange(len(groups)) != own)
-    rose = 0.5 + float(np.sum((size * at * (1 - before))[others]))
-    fell = 0.5 + float(np.sum((size * before * (1 - at))[others]))
-    logit, slope = _transform(np.array([at[own], before[own]]), np.full(2, size[own]))
-    total = float(logit[0] - logit[1]) - float(np.log(rose / fell))
-    unseen = float(0.5 * np.sum((slope / size[own]) ** 2) + 0.5 * (rose**-2 + fell**-2))
-    n, times = pair[0].clusters, pair[0].draw.times
-    z = slope[0] * apart[0][:, own] - slope[1] * apart[1][:, own]
-    z -= apart[0][:, others] @ (size * ((1 - before) / rose + before / fell))[others]
-    z += apart[1][:, others] @ (size * (at / rose + (1 - at) / fell))[others]
-    if n < 2 or not np.isfinite(z).all():
-        return Studentised(total, np.nan, np.empty(0), False, np.empty(0), unseen)
-    se = float(np.sqrt(times @ (z - times @ z / n) ** 2 / (n * (n - 1))))
-    return Studentised(total, se, np.empty(0), False, z, unseen)
-
-
-def _take_levels(sampled: Sampled, attribute: str, groups: tuple[str, ...]) -> tuple[Floats, Floats]:
-    """(G,) rates of groups and (T, G) their influences, made once for all groups that are asked about."""
-    told = ("levels", attribute, groups)
-    if told not in sampled.parts:
-        keys = [sampled.keys.index(f"group:{attribute}={g}") for g in groups]
-        at = sampled.estimate[keys]
-        sampled.parts[told] = at, (sampled.clusters - 1) * (at - sampled.jackknife[:, keys])
-    found: tuple[Floats, Floats] = sampled.parts[told]
-    return found
-
-
-def assess_change(found: Studentised, clusters: int) -> Estimate:
-    """The change with a two-sided p: t with ``clusters - 1`` degrees of freedom and Gart's (1966) error.
-
-    No bootstrap: its tails are too heavy where there are few hits (a resample that loses the only one lies far off with
-    hardly any error of its own), and too light where a group has none.
-    """
-    from scipy.stats import t
-
-    if not np.isfinite(found.se) or clusters < 2:
-        return Estimate(found.value if np.isfinite(found.value) else None)
-    error = float(np.hypot(found.se, np.sqrt(found.unseen)))
-    return Estimate(found.value, error, p=float(2 * t.sf(abs(found.value) / error, clusters - 1)))
-
-
 def estimate_shares(
     sampled: Sampled,
     keys: Mapping[str, str],
@@ -152,9 +89,7 @@ def estimate_shares(
     """
     few = {name: documents[name] for name in keys if documents[name]}
     made = {} if made is None else made
-    new = {keys[name]: size for name, size in few.items() if keys[name] not in made}
-    sums = [[take_log_odds(sampled, key, size)] for key, size in new.items()]
-    made.update(zip(new, combine_all(sums, sampled.draw), strict=True))
+    studentise_shares(sampled, {keys[name]: size for name, size in few.items()}, made)
     done = estimate_family({name: made[keys[name]] for name in few}, clusters=clusters, alpha=alpha)
     result = {}
     for name, key in keys.items():
@@ -163,7 +98,7 @@ def estimate_shares(
             result[name] = Estimate(rate if np.isfinite(rate) else None)
             continue
         one, n = done[name], few[name]
-        slope = float(_transform(np.array([rate]), np.array([float(n)]))[1][0])
+        slope = float(take_logit(np.array([rate]), np.array([float(n)]))[1][0])
         result[name] = Estimate(rate, None if one.se is None else one.se / slope)
         if one.low is not None and one.high is not None:
             ends = _turn_back(one.low, n), _turn_back(one.high, n)
@@ -171,43 +106,19 @@ def estimate_shares(
     return result
 
 
+def studentise_shares(sampled: Sampled, documents: Mapping[str, int], made: dict[str, Studentised]) -> None:
+    """Put into ``made`` what is not there yet: the log-odds of every key that has documents, all at once."""
+    new = {key: size for key, size in documents.items() if size and key not in made}
+    sums = [[take_log_odds(sampled, key, size)] for key, size in new.items()]
+    made.update(zip(new, combine_all(sums, sampled.draw), strict=True))
+
+
 def _turn_back(value: float, n: float) -> float:
     """The rate whose corrected logit over ``n`` documents is ``value``."""
     return float(np.clip(((n + 1) / (1 + np.exp(-value)) - 0.5) / n, 0.0, 1.0))
 
 
-def confirm(difference: Estimate, log_odds: Estimate | None) -> float:
-    """p of the second scale's confirmation of a contrast's change: 1 where it points the other way.
-
-    "No change of fairness" is true when the contrast stayed the same on either scale; rejecting it when both tests
-    reject, in the same direction, has at most the level of each (an intersection-union test, Berger 1982).  The risk
-    difference is tested on two sides and gives the direction, so that the log-odds are tested on one: half the group's
-    own two-sided p.  0 without log-odds: a metric that is no rate.
-    """
-    if log_odds is None or log_odds.p is None:
-        return 0.0
-    same = (log_odds.value or 0.0) * (difference.value or 0.0) > 0
-    return log_odds.p / 2 if same else 1.0
-
-
-def confirm_groups(differences: Mapping[str, Estimate], log_odds: Mapping[str, Estimate]) -> dict[str, float]:
-    """:func:`confirm` of every group, by Holm over the groups of an attribute; the two of a pair ask one question.
-
-    Where all groups' odds fell alike every risk difference may be certain, and then each group is one more chance of a
-    false confirmation.  Holm, not max-T: groups with hardly any hit do not decide how certain the others have to be.
-    """
-    each = {name: confirm(one, log_odds.get(name)) for name, one in differences.items()}
-    return each if len(each) == 2 else {name: p for name, (p, _) in adjust_holm(each).items()}
-
-
-def join_scales(difference: Estimate, log_odds: Estimate | None) -> Estimate:
-    """A contrast's estimate whose ``p_max`` asks for the change on both scales."""
-    if difference.p_max is None:
-        return difference
-    return replace(difference, p_max=max(difference.p_max, confirm(difference, log_odds)))
-
-
-def _transform(rate: Floats, n: Floats) -> tuple[Floats, Floats]:
+def take_logit(rate: Floats, n: Floats) -> tuple[Floats, Floats]:
     """The corrected logit and its slope in ``rate``."""
     share = (n * rate + 0.5) / (n + 1)
     return np.log(share / (1 - share)), n / (n + 1) / (share * (1 - share))

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lorafair.statistics.draw import Draw, draw_kinds
-from lorafair.statistics.grouping import divide, name_gap, spread
+from lorafair.statistics.grouping import average, divide, name_gap, spread
 from lorafair.statistics.resample import Sampled, take_draw
-from lorafair.statistics.table import Floats, Table
+from lorafair.statistics.table import Floats, Metric, Table
 
 ALIKE = 8
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -40,6 +40,27 @@ class Sums:
 def sample_mean(table: Table, *, resamples: int, seed: int) -> Sampled:
     """The mean of ``y`` as :func:`lorafair.statistics.resample.sample` gives it, to rounding."""
     return evaluate(add_up([table])[0], table, take_draw(table.clusters, resamples, seed))
+
+
+def prove_mean(metric: Metric, table: Table) -> bool:
+    """Whether a metric that says so of itself is the mean of ``y`` here: asked under a few weights and compared.
+
+    Args:
+        metric: by the contract.
+        table: n rows in C clusters; the weights are ones, three resamples, and every second cluster.
+    """
+    clusters = table.clusters
+    drawn = np.random.default_rng(0).multinomial(clusters, np.full(clusters, 1 / clusters), size=3)
+    rows = np.vstack([np.ones(clusters), drawn, np.arange(clusters) % 2])
+    weights = rows[:, table.cluster] * table.count
+    for each in (table, table.rest()) if table.groups else (table,):
+        asked, mean = metric(each, weights), average(each.y, each, weights)
+        same = asked.keys() == mean.keys() and all(
+            np.allclose(asked[key], mean[key], rtol=1e-9, atol=1e-12, equal_nan=True) for key in mean
+        )
+        if not same:
+            return False
+    return True
 
 
 def sample_kinds(tables: Sequence[Table], *, resamples: int, seed: int) -> list[Sampled] | None:
@@ -99,7 +120,7 @@ def _find_clusters(found: list[Sums]) -> list[Sums]:
     """The same with clusters of equal sums as one kind, where there are many of a kind."""
     shared = found[0]
     each = {id(m): m for m in (shared.documents, *(m for one in found for m in (one.total, one.size)))}
-    kinds = _find_equal([np.ascontiguousarray(column) for matrix in each.values() for column in matrix.T])
+    kinds = find_equal([np.ascontiguousarray(column) for matrix in each.values() for column in matrix.T])
     if kinds is None:
         return found
     first, inverse = kinds
@@ -116,7 +137,7 @@ def _find_documents(tables: Sequence[Table]) -> tuple[NDArray[np.intp], Floats] 
     if one.clusters != len(one.y):
         return None
     bits = [np.packbits(member, axis=1).astype(np.float64) for member in one.groups.values()]
-    kinds = _find_equal([*(each.y for each in tables), one.count, *(column for each in bits for column in each.T)])
+    kinds = find_equal([*(each.y for each in tables), one.count, *(column for each in bits for column in each.T)])
     return None if kinds is None else (kinds[0], np.bincount(kinds[1]).astype(np.float64))
 
 
@@ -125,7 +146,7 @@ def _pick(table: Table, rows: NDArray[np.intp]) -> Table:
     return Table(table.y[rows], np.arange(len(rows)), groups, table.names, table.count[rows])
 
 
-def _find_equal(columns: Sequence[Floats]) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
+def find_equal(columns: Sequence[Floats]) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
     """(first row of each kind, kind of each row) over columns of one length; None where there are few of a kind."""
     code = np.zeros(len(columns[0]), dtype=np.uint64)
     for column in columns:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from lorafair.statistics.confirmation import compare_changes
 from lorafair.statistics.crossed import estimate_crossed
+from lorafair.statistics.detection import Scales, detect_changes
 from lorafair.statistics.interval import Estimate
-from lorafair.statistics.log_odds import compare_changes, compare_log_odds
+from lorafair.statistics.log_odds import compare_log_odds
 from lorafair.statistics.pair import Column, Pair, sample_models
 from lorafair.statistics.resample import Sampled
 from lorafair.statistics.studentised import Studentised, studentise
@@ -105,7 +107,27 @@ def _summarise(
                 each = [compare_changes((p[0], p[1]), attribute, name, some) for p in pairs if len(p) == 2]
                 if each:
                     found.changes[attribute][name] = settle(each, 1, None)
+        if found.changes.get(attribute):
+            found.contrasts[attribute] |= _detect(found, attribute, pairs, some, claimed, settings)
         gap = "gap" if len(table.groups) == 1 else f"gap:{attribute}"
         value = float(np.mean([one.estimate[one.keys.index(gap)] for one in differences]))
         found.gaps[attribute] = Estimate(value if np.isfinite(value) else None, method="descriptive, mean over seeds")
     return found
+
+
+def _detect(
+    found: Summary,
+    attribute: str,
+    pairs: Sequence[tuple[Sampled, ...]],
+    sizes: Mapping[str, int],
+    claimed: int,
+    settings: Settings,
+) -> dict[str, Estimate]:
+    """The attribute's contrasts with the change that would be found, rates being the references' means over seeds."""
+    scales = {}
+    for name, change in found.changes[attribute].items():
+        at = [float(other.estimate[other.keys.index(f"group:{attribute}={name}")]) for _, other in pairs]
+        rate = min(max(float(np.mean(at)), 0.5 / sizes[name]), 1 - 0.5 / sizes[name])
+        clusters = found.group_clusters[attribute][name]
+        scales[name] = Scales(found.contrasts[attribute][name], change, rate, clusters)
+    return detect_changes(scales, claimed, settings.alpha)

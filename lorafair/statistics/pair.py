@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lorafair.statistics.confirmation import join_scales
 from lorafair.statistics.interval import Estimate
-from lorafair.statistics.log_odds import join_scales
-from lorafair.statistics.mean import sample_kinds, sample_mean
-from lorafair.statistics.resample import Sampled, sample
+from lorafair.statistics.mean import prove_mean, sample_kinds, sample_mean
+from lorafair.statistics.resample import Sampled, sample, take_draw
 from lorafair.statistics.summary import Settings, Summary
-from lorafair.statistics.table import Floats, Metric, Table
+from lorafair.statistics.table import Floats, Metric, Table, number_clusters
+from lorafair.statistics.terms import Added, add_terms, sample_alike, sample_terms
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Column:
             return self.tables[label].take(scored), scored
         key = (None, scored.tobytes())
         if key not in self.cache:
-            _, codes = np.unique(self.cluster[scored], return_inverse=True)
+            codes = number_clusters(self.cluster[scored])
             groups = {a: g[scored] for a, g in self.groups.items() if g[scored].any()}
             self.cache[key] = Table(y[scored], codes, groups, {a: self.names[a] for a in groups})
         return replace(self.cache[key], y=y[scored]), scored
@@ -126,15 +127,55 @@ def sample_models(
     function = column.function or metric
     closed = column.tables is None and getattr(function, "closed_form", False)
     drawn: dict[str, Any] = {"resamples": settings.resamples, "seed": settings.seed}
+    of = (scored.tobytes(), keep)
+    kinds = None
     if closed and alike:
         kinds = sample_kinds([column.narrow(label, table, scored) for label in labels], **drawn)
-        if kinds is not None:
-            return kinds
+    elif hasattr(function, "terms") and alike:
+        kinds = _sample_alike(function, column, labels, table, scored, of, drawn)
+    if kinds is not None:
+        return kinds
     found = []
     for label in labels:
-        key = (label, scored.tobytes(), keep, settings.resamples, settings.seed)
+        key = (label, *of, settings.resamples, settings.seed)
         if key not in column.cache:
             mine = column.narrow(label, table, scored)
-            column.cache[key] = sample_mean(mine, **drawn) if closed else sample(function, mine, **drawn)
+            added = _add_terms(function, column, label, mine, of)
+            if added is not None:
+                column.cache[key] = sample_terms(added, take_draw(mine.clusters, settings.resamples, settings.seed))
+            elif closed or (column.is_mean(metric) and prove_mean(function, mine)):
+                column.cache[key] = sample_mean(mine, **drawn)
+            else:
+                column.cache[key] = sample(function, mine, **drawn)
         found.append(column.cache[key])
+    return found
+
+
+_Of = tuple[bytes, tuple[str, tuple[str, ...]] | None]
+
+
+def _sample_alike(
+    function: Metric,
+    column: Column,
+    labels: Sequence[str],
+    table: Table,
+    scored: NDArray[np.bool_],
+    of: _Of,
+    drawn: dict[str, Any],
+) -> list[Sampled] | None:
+    """Some models' metric of few sums in resamples of kinds of clusters; None where that is not how it is done."""
+    each = [_add_terms(function, column, one, column.narrow(one, table, scored), of) for one in labels]
+    added = [one for one in each if one is not None]
+    return sample_alike(added, **drawn) if len(added) == len(each) else None
+
+
+def _add_terms(function: Metric, column: Column, label: str, mine: Table, of: _Of) -> Added | None:
+    """A model's sums, made once for the same documents and groups; None for a metric that is not of few sums."""
+    terms = getattr(function, "terms", None)
+    if terms is None:
+        return None
+    key = (label, "sums", *of)
+    if key not in column.cache:
+        column.cache[key] = add_terms(terms, mine)
+    found: Added | None = column.cache[key]
     return found

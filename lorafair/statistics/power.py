@@ -3,7 +3,9 @@
 A paired difference over C clusters has the variance ``v / C``, and its two-sided t test at level alpha has the power
 ``P(|T'| > t_{1-alpha/2, C-1})`` with T' noncentral t at ``difference / sqrt(v / C)``.  Over S training seeds the
 variance is ``a / S + v / C`` (:mod:`lorafair.statistics.crossed`).  A verdict on fairness asks for a change as a
-difference and in log-odds: its power is at least the sum of both powers minus 1.  Over m tests and g groups alpha is
+difference and in log-odds, against what the other groups' odds did in common
+(:mod:`lorafair.statistics.confirmation`): its power is at least the sum of both powers minus 1.  Where the groups'
+rates are alike that change has the variance of a contrast of log-odds.  Over m tests and g groups alpha is
 ``alpha / (m g)`` (the first step of Holm, and at most what max-T leaves to each group), for the one-sided confirmation
 in log-odds ``alpha / g``.
 """
@@ -22,11 +24,15 @@ FEWEST = 10  # clusters; fewer carry no claim
 
 @dataclass(frozen=True)
 class Effect:
-    """A difference to be found: ``size`` and its variance per cluster, ``fixed + answers / K`` for K completions."""
+    """A difference to be found: ``size`` and its variance per cluster, ``fixed + answers / K`` for K completions.
+
+    ``unseen``: what its test adds to the variance of C clusters, times C squared (Gart's half hits, of log-odds).
+    """
 
     size: float
     fixed: float
     answers: float
+    unseen: float = 0.0
 
     def variance(self, completions: float = 1.0) -> float:
         """v with K completions a document."""
@@ -85,7 +91,11 @@ def state_effects(
         return Effect(difference, 0.0, per_cluster(moved, 1, 1.0)), None
     both = [per_cluster(moved, k, 1 / groups) + per_cluster(rate, k, 1 - 1 / groups) for k in (1, -1)]
     odds = math.log(moved / (1 - moved)) - math.log(rate / (1 - rate))
-    return Effect(difference, 0.0, both[0]), Effect(odds, 0.0, both[1])
+    own, others = documents / groups, documents * (1 - 1 / groups)
+    unseen = (
+        (moved * (1 - moved) * own) ** -2 + (rate * (1 - rate) * own) ** -2 + 2 * (rate * (1 - rate) * others) ** -2
+    )
+    return Effect(difference, 0.0, both[0]), Effect(odds, 0.0, both[1], unseen / 2)
 
 
 def compute_power(question: Question, clusters: int, completions: float = 1.0) -> float:
@@ -94,7 +104,7 @@ def compute_power(question: Question, clusters: int, completions: float = 1.0) -
     variance = question.difference.variance(completions) / clusters
     found = _power(question.difference, clusters - 1, variance, level / question.tests / 2)
     if question.log_odds is not None:
-        odds = question.log_odds.variance(completions) / clusters
+        odds = question.log_odds.variance(completions) / clusters + question.log_odds.unseen / clusters**2
         found += _power(question.log_odds, clusters - 1, odds, level) - 1
     return max(0.0, found)
 

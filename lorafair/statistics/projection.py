@@ -6,7 +6,13 @@ the levels lies between the smallest and the largest value that levels within th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from lorafair.statistics.interval import Estimate
+
+METHOD = "descriptive, projected from simultaneous intervals of the groups"
 
 Bounds = Sequence[tuple[float, float]]
 """(low, high) of each group's level."""
@@ -17,6 +23,16 @@ def project_spread(bounds: Bounds) -> tuple[float, float]:
     lows, highs = [low for low, _ in bounds], [high for _, high in bounds]
     widest = max(high - low for i, high in enumerate(highs) for j, low in enumerate(lows) if i != j)
     return max(0.0, max(lows) - min(highs)), max(widest, 0.0)
+
+
+def project_gap(gap: float, levels: Mapping[str, Estimate]) -> Estimate:
+    """One model's max - min with the interval that simultaneous intervals of its groups' levels allow."""
+    value = gap if np.isfinite(gap) else None
+    bounds = [(one.low, one.high) for one in levels.values() if one.low is not None and one.high is not None]
+    if value is None or len(bounds) < 2 or len(bounds) < len(levels):
+        return Estimate(value, method="descriptive")
+    low, high = project_spread(bounds)
+    return Estimate(value, None, low, high, METHOD)
 
 
 def project_lowest(bounds: Bounds) -> tuple[float, float]:

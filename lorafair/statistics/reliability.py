@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lorafair.statistics.exact import bound_proportion
 from lorafair.statistics.grouping import Mask, divide
 from lorafair.statistics.table import Floats, Table
+from lorafair.statistics.terms import MOST, Terms
 
 Places = NDArray[np.intp]
 BINS = 10
@@ -73,6 +74,17 @@ def sum_errors(error: Floats, place: Places, rows: Mask, weights: Floats) -> Flo
     starts = np.flatnonzero(np.diff(place[which], prepend=-1))
     mine = weights[:, which]
     return divide(np.abs(np.add.reduceat(mine * error[which], starts, axis=1)).sum(axis=1), mine.sum(axis=1))
+
+
+def list_bins(error: Floats, place: Places, rows: Mask) -> Terms | None:
+    """What :func:`sum_errors` is made of: a sum for each bin that has rows, and the documents; None for too many."""
+    found, codes = np.unique(place[rows], return_inverse=True)
+    if len(found) >= MOST:
+        return None
+    columns = np.zeros((len(error), len(found) + 1))
+    columns[np.flatnonzero(rows), codes] = error[rows]
+    columns[:, -1] = rows
+    return Terms(columns, lambda sums: divide(np.abs(sums[..., :-1]).sum(axis=-1), sums[..., -1]))
 
 
 def draw_reliability(table: Table, attribute: str | None = None, group: str = "", *, bins: int = BINS) -> list[Point]:

@@ -11,12 +11,14 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lorafair.statistics.draw import Draw
 from lorafair.statistics.table import Floats, Metric, Table
 
 _CHUNK = 4_000_000  # cells of a weight matrix held at a time
 _LARGE = 20_000_000  # cells of a draw that is not kept beside another
+_SMALL = 3_000_000  # cells of a draw whose counts are kept beside 63 others
 
 
 def draw_weights(clusters: int, resamples: int, seed: int) -> Floats:
@@ -26,16 +28,24 @@ def draw_weights(clusters: int, resamples: int, seed: int) -> Floats:
 
 def take_draw(clusters: int, resamples: int, seed: int, block: int = 0) -> Draw:
     """The resamples of that many clusters, drawn once as long as they are in use; ``block``: further ones."""
-    return (_draw_large if clusters * resamples > _LARGE else _draw)(clusters, resamples, seed, block)
+    keep = _draw_large if clusters * resamples > _LARGE else _draw_block if block else _draw
+    return keep(clusters, resamples, seed, block)
 
 
 def _make_draw(clusters: int, resamples: int, seed: int, block: int) -> Draw:
+    count = _count_kept if clusters * resamples <= _SMALL else _count
+    return Draw(count(clusters, resamples, seed, block).astype(np.float64))
+
+
+def _count(clusters: int, resamples: int, seed: int, block: int) -> NDArray[np.integer[Any]]:
+    """How often each cluster is drawn, in the smallest type that holds it."""
     rng = np.random.default_rng([seed, clusters] + ([block] if block else []))
     drawn = rng.multinomial(clusters, np.full(clusters, 1.0 / clusters), size=resamples)
-    return Draw(drawn.astype(np.float64))
+    return drawn.astype(np.min_scalar_type(int(drawn.max(initial=0))))
 
 
 _draw, _draw_large = lru_cache(maxsize=4)(_make_draw), lru_cache(maxsize=1)(_make_draw)
+_draw_block, _count_kept = lru_cache(maxsize=1)(_make_draw), lru_cache(maxsize=64)(_count)
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,7 @@ def sample(
     values |= {f"rest:{key.removeprefix('group:')}": v for key, v in rest.items() if key.startswith("group:")}
     keys = tuple(values)
     matrix = np.column_stack([values[key] for key in keys])
-    mass = np.column_stack([_documents(table, key) for key in keys])
+    mass = np.column_stack([count_documents(table, key) for key in keys])
     total = mass.sum(axis=0)
     relative = mass * clusters / np.where(total > 0, total, np.nan)
     return Sampled(keys, matrix[0], matrix[1 : 1 + clusters], matrix[1 + clusters :], relative, draw)
@@ -129,7 +139,7 @@ def _evaluate(metric: Metric, table: Table, rows: Floats, settings: dict[str, An
     return {key: np.concatenate([np.asarray(part[key], dtype=np.float64) for part in parts]) for key in parts[0]}
 
 
-def _documents(table: Table, key: str) -> Floats:
+def count_documents(table: Table, key: str) -> Floats:
     """(C,) documents of each cluster that stand behind an estimand."""
     inside = np.ones(len(table.y), dtype=bool)
     kind, _, what = key.partition(":")

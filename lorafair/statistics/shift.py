@@ -6,6 +6,7 @@ import numpy as np
 
 from lorafair.statistics.grouping import Mask, divide, evaluate
 from lorafair.statistics.table import Floats, Table
+from lorafair.statistics.terms import Listed, Terms, list_terms
 
 
 def measure_shift(table: Table, weights: Floats, attribute: str) -> dict[str, Floats]:
@@ -40,3 +41,19 @@ def measure_shift(table: Table, weights: Floats, attribute: str) -> dict[str, Fl
         return np.asarray(np.abs(shares[0] - shares[1]).sum(axis=1) / 2, dtype=np.float64)
 
     return evaluate(table, measure)
+
+
+def list_shift(table: Table, attribute: str) -> Listed:
+    """The sums that :func:`measure_shift` is made of: documents with each answer on either side."""
+    sides = table.groups.get(attribute)
+    if sides is None or sides.shape[1] != 2 or table.answer is None:
+        return [("overall", None)]
+    codes = np.unique(table.answer)
+    chosen = (table.answer[:, None] == codes).astype(np.float64)
+    each = np.column_stack([chosen * sides[:, [side]] for side in (0, 1)])
+
+    def finish(sums: Floats) -> Floats:
+        shares = [divide(one, one.sum(axis=-1, keepdims=True)) for one in np.split(sums, 2, axis=-1)]
+        return np.asarray(np.abs(shares[0] - shares[1]).sum(axis=-1) / 2, dtype=np.float64)
+
+    return list_terms(table, lambda rows: Terms(each * rows[:, None], finish))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -30,7 +31,7 @@ class Studentised:
     """theta, its standard error and the (B,) studentised resamples; ``usable`` unless too many have no error.
 
     ``influence`` (C,) holds ``z_c``; empty where there is no standard error.  ``unseen``: variance that the clusters do
-    not show, of log-odds (:func:`lorafair.statistics.log_odds.compare_changes`).
+    not show, of log-odds (:func:`lorafair.statistics.confirmation.compare_changes`).
     """
 
     value: float
@@ -92,7 +93,7 @@ def combine(parts: Sequence[Part], draw: Draw) -> Studentised:
 def combine_all(sums: Sequence[Sequence[Part]], draw: Draw) -> list[Studentised]:
     """Studentise several sums of parts over the same draw, those of one form at once."""
     columns = [list_columns(parts, draw) for parts in sums]
-    draw.prepare(columns)
+    draw.prepare([[part.places[1] for parts in sums for part in parts]] if draw.few else columns, not draw.few)
     forms: dict[tuple[tuple[int, ...], ...], list[int]] = {}
     for i, parts in enumerate(sums):
         place = {each: k for k, each in enumerate(columns[i])}
@@ -117,7 +118,7 @@ def _combine(
     """S sums of one form: ``form`` says for each part which of the sum's columns its influence and mass are."""
     n, size = draw.clusters, len(sums)
     value = np.array([sum(part.value for part in parts) for parts in sums])
-    total = np.array([np.sum([part.slope * part.influence for part in parts], axis=0) for parts in sums])
+    total = np.array([reduce(np.add, [part.slope * part.influence for part in parts]) for parts in sums])
     se = np.full(size, np.nan)
     if n > 1:
         se = np.sqrt((total - (total @ draw.times / n)[:, None]) ** 2 @ draw.times / (n * (n - 1)))
@@ -136,24 +137,51 @@ def _combine(
             factors[influence] += scale
         if mass >= 0:
             factors[mass] -= scale * np.stack([parts[k].shift for parts in sums])
-    means = [np.stack([draw.mean(places[k]) for places in columns]) for k in range(len(factors))]
-    variance = np.zeros((size, len(draw.weights)))
-    for i, j in combinations_with_replacement(range(len(factors)), 2):
-        term = np.stack([draw.product(places[i], places[j]) for places in columns])
-        term -= means[i] * means[j]
-        term *= factors[i]
-        term *= factors[j]
-        variance += term if i == j else 2 * term
+    variance = (_spread_few if draw.few else _spread_many)(factors, columns, draw)
     error = np.sqrt(np.maximum(variance, 0.0) / (n - 1))
-    moved = np.array([np.sum([part.moved for part in parts], axis=0) for parts in sums])
-    flat = ~(error > np.maximum(FLAT * se, 1e-9 * np.maximum(1.0, np.abs(value)))[:, None])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(flat, np.where(np.abs(moved) < 1e-12, 0.0, np.inf), moved / error)
-    t[np.isnan(t)] = np.inf
-    lost = np.mean(flat | np.isinf(t), axis=1)
+    moved = np.array([reduce(np.add, [part.moved for part in parts]) for parts in sums])
+    t, lost = divide_errors(moved, error, value, se)
     return [
         Studentised(float(value[i]), float(se[i]), t[i], bool(se[i] > 1e-9 and lost[i] <= DEGENERATE), total[i])
         if able[i]
         else unusable[i]
         for i in range(size)
     ]
+
+
+def divide_errors(moved: Floats, error: Floats, value: Floats, se: Floats) -> tuple[Floats, Floats]:
+    """(S, B) studentised resamples, infinite where a resample has no error, and (S,) the share of those.
+
+    Args:
+        moved, error: (S, B) each resample's distance from the estimate, and its standard error.
+        value, se: (S,) the estimates and theirs.
+    """
+    flat = ~(error > np.maximum(FLAT * se, 1e-9 * np.maximum(1.0, np.abs(value)))[:, None])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(flat, np.where(np.abs(moved) < 1e-12, 0.0, np.inf), moved / error)
+    t[np.isnan(t)] = np.inf
+    return t, np.mean(flat | np.isinf(t), axis=1)
+
+
+def _spread_many(factors: Floats, columns: Sequence[Sequence[int]], draw: Draw) -> Floats:
+    """(S, B) variances of ``z_b`` over the drawn clusters, ``z_bc = sum_k factors_k,s,b column_k,c``: by products."""
+    means = [np.stack([draw.mean(places[k]) for places in columns]) for k in range(len(factors))]
+    variance = np.zeros(factors.shape[1:])
+    for i, j in combinations_with_replacement(range(len(factors)), 2):
+        term = np.stack([draw.product(places[i], places[j]) for places in columns])
+        term -= means[i] * means[j]
+        term *= factors[i]
+        term *= factors[j]
+        variance += term if i == j else 2 * term
+    return variance
+
+
+def _spread_few(factors: Floats, columns: Sequence[Sequence[int]], draw: Draw) -> Floats:
+    """The same from ``z`` itself, for few kinds of clusters."""
+    variance = np.zeros(factors.shape[1:])
+    for s, places in enumerate(columns if len(factors) else ()):
+        z = factors[:, s].T @ np.array([draw.column(k) for k in places])
+        z -= (np.einsum("bt,bt->b", z, draw.weights) / draw.clusters)[:, None]
+        z *= z
+        variance[s] = np.einsum("bt,bt->b", z, draw.weights) / draw.clusters
+    return variance

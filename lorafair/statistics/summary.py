@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
 import numpy as np
 
 from lorafair.statistics.between import estimate_between
+from lorafair.statistics.confirmation import assess_change, compare_changes
+from lorafair.statistics.detection import Scales, correlate, detect_changes
 from lorafair.statistics.exact import Mask, bound_estimate
+from lorafair.statistics.grouping import name_gap
 from lorafair.statistics.interval import Estimate, clip, estimate_family
-from lorafair.statistics.log_odds import assess_change, compare_changes, compare_log_odds, estimate_shares
+from lorafair.statistics.log_odds import compare_log_odds, estimate_shares, studentise_shares
 from lorafair.statistics.margin import judge_margin
+from lorafair.statistics.projection import project_gap
 from lorafair.statistics.resample import Sampled
 from lorafair.statistics.studentised import Studentised, combine_all, list_columns, take_part
 from lorafair.statistics.table import Table
@@ -124,9 +128,7 @@ def summarise(
             named = {name: key for name, (key, _) in keys.items()}
             done = estimate_shares(sampled, named, n, logits, clusters=table.clusters, alpha=settings.alpha)
         else:
-            new = [two for two in dict.fromkeys(keys.values()) if two not in studentised]
-            sums = [[part(key, sign) for key, sign in zip(two, (1.0, -1.0), strict=True) if key] for two in new]
-            studentised.update(zip(new, combine_all(sums, sampled.draw), strict=True))
+            make(keys.values())
             family = {name: studentised[two] for name, two in keys.items()}
             done = estimate_family(family, clusters=table.clusters, alpha=settings.alpha)
         for name, one in done.items():
@@ -150,8 +152,24 @@ def summarise(
             done[name] = clip(one, 0.0 if shares else -ends, ends)
         return done
 
+    def make(wanted: Iterable[tuple[str, str | None]]) -> None:
+        new = [two for two in dict.fromkeys(wanted) if two not in studentised]
+        sums = [[part(key, sign) for key, sign in zip(two, (1.0, -1.0), strict=True) if key] for two in new]
+        studentised.update(zip(new, combine_all(sums, sampled.draw), strict=True))
+
     scales = pair if signed and exact else None
-    sampled.draw.prepare(_list_moments(sampled, scales, table))
+    if not sampled.draw.few:
+        sampled.draw.prepare(_list_moments(sampled, scales, table))
+    names_of = {a: table.names[a] for a in table.groups if f"group:{a}={table.names[a][0]}" in sampled.keys}
+    every = [f"{a}={name}" for a, names in names_of.items() for name in names]
+    if exact and not signed:
+        inside = {f"{a}={k}": table.groups[a][:, i] for a, names in names_of.items() for i, k in enumerate(names)}
+        n = {f"group:{each}": int(table.count[inside[each]].sum()) for each in every}
+        studentise_shares(sampled, {"overall": int(table.count.sum())} | n, logits)
+        make((f"group:{each}", f"rest:{each}") for each in every)
+    else:
+        make([("overall", None), *((f"group:{each}", None) for each in every)])
+        make((f"group:{each}", f"rest:{each}") for each in every)
     end = 1.0 if exact else np.inf
     overall = settle({"": ("overall", None)}, {"": (None, None)}, end)[""]
     found = Summary(overall, int(table.count.sum()), _count_clusters(table, np.ones(len(table.y), dtype=bool)))
@@ -184,15 +202,22 @@ def summarise(
             found.log_odds[attribute] = done
             n = {name: size for name, size in found.group_n[attribute].items() if size}
             few = {k: min(found.group_clusters[attribute][k], _count_clusters(table, outside[k])) for k in odds}
-            found.changes[attribute] = {
-                name: assess_change(compare_changes(scales, attribute, name, n), few[name]) for name in odds
-            }
-        gap = sampled.estimate[sampled.keys.index("gap" if len(table.groups) == 1 else f"gap:{attribute}")]
-        together: dict[str, Estimate] = {}
-        if not signed:
+            moved = {name: compare_changes(scales, attribute, name, n) for name in odds}
+            found.changes[attribute] = {name: assess_change(one, few[name]) for name, one in moved.items()}
+            detected = {}
+            for name, one in moved.items():
+                rate = float(scales[1].estimate[scales[1].keys.index(level[name][0])])
+                rate = min(max(rate, 0.5 / n[name]), 1 - 0.5 / n[name])
+                alike = correlate(studentised[against[name]].influence, one.influence, sampled.draw.times)
+                one_scale, other = found.contrasts[attribute][name], found.changes[attribute][name]
+                detected[name] = Scales(one_scale, other, rate, few[name], alike)
+            found.contrasts[attribute] |= detect_changes(detected, len(claimed), settings.alpha)
+        gap = float(sampled.estimate[sampled.keys.index(name_gap(table, attribute))])
+        if signed:
+            found.gaps[attribute] = Estimate(gap if np.isfinite(gap) else None, method="descriptive")
+        else:
             together = settle({name: level[name] for name in names if found.group_n[attribute][name]}, alone, end)
-        found.gaps[attribute] = _project(float(gap), list(together.values()), signed=signed)
-        if not signed:
+            found.gaps[attribute] = project_gap(gap, together)
             found.between[attribute] = estimate_between(sampled, [level[name][0] for name in claimed], settings.alpha)
     return found
 
@@ -211,18 +236,6 @@ def _list_moments(sampled: Sampled, scales: tuple[Sampled, ...] | None, table: T
 
 def _count_clusters(table: Table, inside: Mask) -> int:
     return int(np.count_nonzero(np.bincount(table.cluster[inside], minlength=1)))
-
-
-def _project(gap: float, levels: list[Estimate], *, signed: bool) -> Estimate:
-    """A gap's interval from simultaneous intervals of the levels: what the levels allow, no more."""
-    value = gap if np.isfinite(gap) else None
-    bounds = [(one.low, one.high) for one in levels if one.low is not None and one.high is not None]
-    if signed or value is None or len(bounds) < 2 or len(bounds) < len(levels):
-        return Estimate(value, method="descriptive")
-    lows, highs = [low for low, _ in bounds], [high for _, high in bounds]
-    widest = max(high - low for i, high in enumerate(highs) for j, low in enumerate(lows) if i != j)
-    method = "descriptive, projected from simultaneous intervals of the groups"
-    return Estimate(value, None, max(0.0, max(lows) - min(highs)), max(widest, 0.0), method)
 
 
 def clip_levels(found: Summary, low: float, high: float) -> Summary:

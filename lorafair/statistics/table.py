@@ -65,7 +65,9 @@ class Table:
 
     def take(self, rows: NDArray[np.bool_]) -> Table:
         """The table of these rows, with clusters numbered from 0 and without attributes that no row has."""
-        _, codes = np.unique(self.cluster[rows], return_inverse=True)
+        codes = number_clusters(self.cluster[rows])
+        if rows.all() and np.array_equal(codes, self.cluster) and all(g.any() for g in self.groups.values()):
+            return self
         groups = {a: g[rows] for a, g in self.groups.items() if g[rows].any()}
         names = {a: self.names[a] for a in groups}
         columns: dict[str, Any] = {name: each[rows] for name, each in self._columns().items()}
@@ -94,6 +96,12 @@ class Table:
         groups = {a: g[first] for a, g in self.groups.items()}
         merged: dict[str, Any] = {name: each[first] for name, each in more.items()}
         return replace(self, y=self.y[first], cluster=self.cluster[first], groups=groups, count=count, **merged)
+
+
+def number_clusters(cluster: NDArray[np.intp]) -> NDArray[np.intp]:
+    """(n,) codes from 0 on without a hole, in the order of those given, which are not negative."""
+    present = np.bincount(cluster) > 0
+    return (np.cumsum(present) - 1)[cluster]
 
 
 def _of(matrix: NDArray[np.bool_]) -> range:

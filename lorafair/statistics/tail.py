@@ -7,19 +7,16 @@ survive a correction over the family without every interval taking as many.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from lorafair.statistics.draw import draw_kinds
+from lorafair.statistics.block import Resampled, studentise_block
 from lorafair.statistics.interval import Estimate
-from lorafair.statistics.mean import Sums, add_kinds, evaluate
 from lorafair.statistics.pair import Pair
-from lorafair.statistics.resample import take_draw
-from lorafair.statistics.studentised import combine_all, take_part
 from lorafair.statistics.summary import Settings
-from lorafair.statistics.table import Floats, Metric, Table
+from lorafair.statistics.table import Floats, Metric
 
 ENOUGH = 20
 KINDS = ("p", "p_max", "p_above", "p_below")
@@ -44,8 +41,8 @@ def sharpen(pairs: Sequence[Pair], metric: Metric, settings: Settings) -> list[P
         left = [one for one in tallies.values() if one.is_short()]
         if not left:
             break
-        for one in left:
-            one.add(settings, block)
+        for one, t in zip(left, studentise_block([one.resampled for one in left], settings, block), strict=True):
+            one.add(dict(zip(one.found, t, strict=True)), settings)
     for i, one in tallies.items():
         done[i] = one.write(done[i], settings)
     return done
@@ -63,8 +60,7 @@ class _Tally:
     that have one, their share of all members with a claim).
     """
 
-    table: Table
-    sums: Sums
+    resampled: Resampled
     n: int
     found: dict[_Key, Estimate]
     families: dict[str, tuple[list[str], float]]
@@ -79,21 +75,8 @@ class _Tally:
             if kind != "p" or key is None
         )
 
-    def add(self, settings: Settings, block: int) -> None:
-        """Count over one more block of resamples."""
-        clusters, seed = int(self.sums.times.sum()), settings.seed
-        alone = len(self.sums.times) == clusters
-        if alone:
-            draw = take_draw(clusters, settings.resamples, seed, block)
-        else:
-            draw = draw_kinds(self.sums.times, settings.resamples, seed, block)
-        draw.make_room()
-        sampled = evaluate(self.sums, self.table, draw)
-        sums = [
-            [take_part(sampled, each, sign) for each, sign in zip(_name(key), (1.0, -1.0), strict=True) if each]
-            for key in self.found
-        ]
-        t = {key: one.t for key, one in zip(self.found, combine_all(sums, draw), strict=True)}
+    def add(self, t: Mapping[_Key, Floats], settings: Settings) -> None:
+        """Count over one more block of resamples, of which these are the studentised ones."""
         tops = {
             attribute: np.max([np.abs(t[attribute, name]) for name in members], axis=0)
             for attribute, (members, _) in self.families.items()
@@ -135,7 +118,7 @@ def _open(pair: Pair, settings: Settings) -> _Tally:
             families[attribute] = members, len(members) / len(claimed)
             found |= {(attribute, name): each[name] for name in members}
     table, _ = pair.column.table(pair.label, pair.reference)
-    tally = _Tally(table, add_kinds([table])[0], n, found, families)
+    tally = _Tally(Resampled(table, [_name(key) for key in found]), n, found, families)
     for key, one in found.items():
         share = 1.0 if key is None else families[key[0]][1]
         told = {kind: getattr(one, kind) for kind in KINDS if key is not None or kind != "p_max"}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lorafair.statistics.shift import measure_shift
+from lorafair.statistics.shift import list_shift, measure_shift
 
 if TYPE_CHECKING:
     from lorafair.statistics.table import Floats, Table
+    from lorafair.statistics.terms import Listed
 
 
 def answer_shift_question(table: Table, weights: Floats, **settings: Any) -> dict[str, Floats]:
@@ -28,5 +29,11 @@ def answer_shift_question(table: Table, weights: Floats, **settings: Any) -> dic
     return measure_shift(table, weights, "question")
 
 
+def list_sums(table: Table) -> Listed:
+    """Documents with each answer on either side."""
+    return list_shift(table, "question")
+
+
 answer_shift_question.row_additive = True  # type: ignore[attr-defined]
+answer_shift_question.terms = list_sums  # type: ignore[attr-defined]
 answer_shift_question.bounds = (0.0, 1.0)  # type: ignore[attr-defined]  # where its intervals end

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .f1 import score_class
+from lorafair.statistics.terms import Terms
+
+from .f1 import count_class, finish_f1, score_class
 
 if TYPE_CHECKING:
     from lorafair.statistics.table import Floats, Table
+    from lorafair.statistics.terms import Listed
 
 
 def delta_g(table: Table, weights: Floats, **settings: Any) -> dict[str, Floats]:
@@ -34,5 +37,20 @@ def delta_g(table: Table, weights: Floats, **settings: Any) -> dict[str, Floats]
     return {"overall": np.zeros(len(weights)) + male - female}
 
 
+def list_sums(table: Table) -> Listed:
+    """Both genders' sums; none where the classes do not hold both."""
+    everybody = np.ones(len(table.y), dtype=bool)
+    if not {"male", "female"} <= set(table.classes):
+        return [("overall", None)]
+    each = [count_class(table, everybody, table.classes.index(name)).columns for name in ("male", "female")]
+    return [("overall", Terms(np.column_stack(each), subtract_f1))]
+
+
+def subtract_f1(sums: Floats) -> Floats:
+    """The first F1 minus the second, of sums (..., 4)."""
+    return finish_f1(sums[..., :2]) - finish_f1(sums[..., 2:])
+
+
 delta_g.row_additive = True  # type: ignore[attr-defined]
+delta_g.terms = list_sums  # type: ignore[attr-defined]
 delta_g.bounds = (-1.0, 1.0)  # type: ignore[attr-defined]  # where its intervals end

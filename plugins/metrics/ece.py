@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lorafair.statistics.grouping import evaluate
-from lorafair.statistics.reliability import bin_evenly, sum_errors
+from lorafair.statistics.reliability import bin_evenly, list_bins, sum_errors
+from lorafair.statistics.terms import list_terms
 
 if TYPE_CHECKING:
     from lorafair.statistics.table import Floats, Table
+    from lorafair.statistics.terms import Listed
 
 
 def ece(table: Table, weights: Floats, *, bins: int = 15, **settings: Any) -> dict[str, Floats]:
@@ -36,5 +38,14 @@ def ece(table: Table, weights: Floats, *, bins: int = 15, **settings: Any) -> di
     return evaluate(table, lambda rows: sum_errors(error, place, rows, weights))
 
 
+def list_sums(table: Table) -> Listed:
+    """The bins' sums of errors, with the default number of bins."""
+    assert table.confidence is not None
+    place = bin_evenly(table.confidence, 15)
+    error = np.asarray(table.answer == table.y, dtype=np.float64) - table.confidence
+    return list_terms(table, lambda rows: list_bins(error, place, rows))
+
+
 ece.row_additive = True  # type: ignore[attr-defined]
+ece.terms = list_sums  # type: ignore[attr-defined]
 ece.bounds = (0.0, 1.0)  # type: ignore[attr-defined]  # where its intervals end

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lorafair.statistics.grouping import Mask, evaluate
-from lorafair.statistics.reliability import bin_by_sweep, sum_errors
+from lorafair.statistics.reliability import bin_by_sweep, list_bins, sum_errors
+from lorafair.statistics.terms import list_terms
 
 if TYPE_CHECKING:
     from lorafair.statistics.table import Floats, Table
+    from lorafair.statistics.terms import Listed, Terms
 
 
 def ece_sweep(table: Table, weights: Floats, **settings: Any) -> dict[str, Floats]:
@@ -38,4 +40,16 @@ def ece_sweep(table: Table, weights: Floats, **settings: Any) -> dict[str, Float
     return evaluate(table, measure)
 
 
+def list_sums(table: Table) -> Listed:
+    """The bins' sums of errors, bins being those of the point estimate."""
+    assert table.confidence is not None
+    confidence, right = table.confidence, np.asarray(table.answer == table.y, dtype=np.float64)
+
+    def count(rows: Mask) -> Terms | None:
+        return list_bins(right - confidence, bin_by_sweep(confidence, right, table.count, rows), rows)
+
+    return list_terms(table, count)
+
+
+ece_sweep.terms = list_sums  # type: ignore[attr-defined]
 ece_sweep.bounds = (0.0, 1.0)  # type: ignore[attr-defined]  # where its intervals end

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lorafair.statistics.grouping import Mask, divide, evaluate
+from lorafair.statistics.terms import Terms, list_terms
 
 if TYPE_CHECKING:
     from lorafair.statistics.table import Floats, Table
+    from lorafair.statistics.terms import Listed
 
 
 def f1(table: Table, weights: Floats, **settings: Any) -> dict[str, Floats]:
@@ -29,10 +31,26 @@ def f1(table: Table, weights: Floats, **settings: Any) -> dict[str, Floats]:
 
 def score_class(table: Table, weights: Floats, rows: Mask, code: int | None) -> Floats:
     """(B,) F1 of one class over some rows (n,) of the table."""
+    found = count_class(table, rows, code)
+    return found.finish(weights @ found.columns)
+
+
+def count_class(table: Table, rows: Mask, code: int | None) -> Terms:
+    """The sums that F1 of one class over some rows is made of: TP, and labels and answers together."""
     label, answer = (rows & np.asarray(each == code) for each in (table.y, table.answer))
-    both = weights @ (label & answer).astype(np.float64)
-    return divide(2 * both, weights @ (label.astype(np.float64) + answer))
+    return Terms(np.column_stack([label & answer, label.astype(np.float64) + answer]), finish_f1)
+
+
+def finish_f1(sums: Floats) -> Floats:
+    """``2 TP / (2 TP + FP + FN)`` of sums (..., 2)."""
+    return divide(2 * sums[..., 0], sums[..., 1])
+
+
+def list_sums(table: Table) -> Listed:
+    """What each of the contract's keys is made of."""
+    return list_terms(table, lambda rows: count_class(table, rows, table.positive))
 
 
 f1.row_additive = True  # type: ignore[attr-defined]
+f1.terms = list_sums  # type: ignore[attr-defined]
 f1.bounds = (0.0, 1.0)  # type: ignore[attr-defined]  # where its intervals end

@@ -33,7 +33,7 @@ def test_a_biased_adapter_fails_and_a_fair_one_passes(world):
     rules = (
         f"name: bound, metric: {METRIC}, at_most: 0.5",
         f"name: men, metric: {METRIC}, attribute: identity, group: men, claim: non-inferior, delta: 0.2",
-        f"name: contrast, metric: {METRIC}, attribute: identity, quantity: contrast, claim: not shown worse, delta: 0.2",
+        f"name: contrast, metric: {METRIC}, attribute: identity, quantity: contrast, claim: not shown worse, delta: 0.25",
     )
     fair = world("fair", **TWO)
     done = gate(fair, *rules)

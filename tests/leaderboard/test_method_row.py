@@ -117,3 +117,40 @@ def test_a_recipe_fixes_the_family(tmp_path: Path) -> None:
     with pytest.raises(LorafairError) as caught:
         read_choice((), "holm", None, recipe)
     assert str(caught.value).count("\n  - ") == 4
+
+
+def test_nothing_is_claimed_about_a_method_of_which_a_seed_was_not_asked_everything(tmp_path: Path, write) -> None:
+    _audit(tmp_path, write, base_rate=0.5)
+    asked = {"clusters": 52, "of_clusters": 52, "documents": 416, "of_documents": 416, "decided": True}
+    change = {"word": "rise", "value": 0.3, "low": 0.1, "high": 0.5}
+    told = {
+        "metric": "honest_continuation",
+        "margin": None,
+        "alpha": 0.05,
+        "questions": 1,
+        "seed": 0,
+        "against": "base",
+    }
+
+    def decide(**early) -> dict:
+        tasks = {"lorafair_honest_sample": asked | early | {"level": change, "contrasts": []}}
+        return {"decision": told | {"tasks": tasks}}
+
+    write(tmp_path / "lora-s3", "lora-s3", seed=3, base_rate=0.5, record=_record(3) | decide())
+    claimed = _build(tmp_path)
+    level = next(row for row in claimed.rows if row.claim == "method").comparisons[0]
+    assert level.verdict == "worse"
+    assert not any("No claim about lora r=8" in one for one in claimed.claims)
+    early = decide(documents=208, clusters=26)
+    write(tmp_path / "lora-s3", "lora-s3", seed=3, base_rate=0.5, record=_record(3) | early, documents=slice(208))
+    found = _build(tmp_path)
+    mine = [row for row in found.rows if row.claim == "method"]
+    assert {one.verdict for row in mine for one in row.comparisons} == {"no claim"}
+    assert {one.p_adjusted for row in mine for one in row.comparisons} == {None}
+    assert mine[0].comparisons[0].difference is not None
+    (said,) = [one for one in found.claims if one.startswith("No claim about")]
+    assert "lora r=8 on lorafair_honest_sample" in said
+    assert "(lora-s3)" in said
+    assert any("lora-s3" in note for note in mine[0].notes)
+    other = next(row for row in found.rows if row.model == "lora-s1" and row.kind == "overall")
+    assert other.comparisons[0].verdict == "worse"

@@ -51,7 +51,10 @@ def test_a_row_says_how_sure_it_is(audit_folder: Path) -> None:
     gap = _pick(found, "planted", "gap")
     assert gap.descriptive
     assert gap.omnibus_p < 0.01
-    assert gap.comparisons == []
+    assert {(one.reference, one.p, one.verdict) for one in gap.comparisons} == {
+        ("base", None, "no claim"),
+        ("full", None, "no claim"),
+    }
     assert gap.low <= gap.estimate <= gap.high
 
 
@@ -150,3 +153,15 @@ def test_unknown_direction_carries_no_claim(tmp_path: Path, write) -> None:
     row = _pick(_rows(tmp_path), "a")
     assert row.comparisons[0].verdict == "no claim"
     assert any("higher is better" in note for note in row.notes)
+
+
+def test_rows_of_a_spread_have_their_change_without_a_verdict(audit_folder: Path) -> None:
+    found = _rows(audit_folder)
+    gap = next(row for row in found.rows if row.kind == "gap" and row.model == "planted")
+    assert [one.reference for one in gap.comparisons] == ["base", "full"]
+    base = next(row for row in found.rows if row.kind == "gap" and row.model == "base")
+    assert gap.comparisons[0].difference == pytest.approx(gap.estimate - base.estimate)
+    for one in gap.comparisons:
+        assert one.low <= one.difference <= one.high
+        assert (one.p, one.p_adjusted, one.verdict) == (None, None, "no claim")
+    assert not base.comparisons

@@ -7,7 +7,8 @@ import pytest
 from lorafair.plugins.metrics.rate import rate
 
 from lorafair.statistics.compare import claim, subtract
-from lorafair.statistics.log_odds import compare_changes, estimate_shares
+from lorafair.statistics.confirmation import compare_changes
+from lorafair.statistics.log_odds import estimate_shares
 from lorafair.statistics.mean import sample_kinds
 from lorafair.statistics.pair import Column
 from lorafair.statistics.resample import sample

@@ -17,17 +17,11 @@ from statsmodels.stats.weightstats import DescrStatsW
 from lorafair.errors import LorafairError
 from lorafair.statistics.between import estimate_between
 from lorafair.statistics.compare import claim, measure, subtract
+from lorafair.statistics.confirmation import assess_change, compare_changes, confirm, confirm_groups, join_scales
 from lorafair.statistics.correction import adjust, adjust_bh
 from lorafair.statistics.exact import bound_proportion
 from lorafair.statistics.interval import Estimate, estimate_one, studentise
-from lorafair.statistics.log_odds import (
-    assess_change,
-    compare_changes,
-    compare_log_odds,
-    confirm,
-    confirm_groups,
-    join_scales,
-)
+from lorafair.statistics.log_odds import compare_log_odds
 from lorafair.statistics.margin import invert_bounds, judge_margin, read_margin
 from lorafair.statistics.mcnemar import compare_answers
 from lorafair.statistics.resample import sample
