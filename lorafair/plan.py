@@ -29,6 +29,11 @@ DEFAULTS: dict[str, Any] = {
     "precision": "fp32",
 }
 """Settings of every run beside its method, rank, alpha, targets, learning rate and seed."""
+OF_TRAINERS = (
+    *("base", "data", "method", "out", "seed", "label", "save_steps", "lr", "gradient_checkpointing"),
+    *("objective", "validation", *DEFAULTS),
+)
+"""What a run gives to every trainer that names it; all other parameters are options."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,9 @@ class Plan:
 
     ``alpha`` None is the rule alpha = 2 rank; ``lr`` None is 5e-5 for full fine-tuning and 5e-4 for adapters;
     it is chosen on held-out data where it is "auto" (see lorafair.rate), by ``search``.  ``options`` are the methods'
-    own (see lorafair.method_option); ``objective`` weighs the losses of a batch, with ``objective_options`` (None: the
-    trainer's own loss); ``augment`` changes the data ("cda": gender twins added); ``settings`` overrides ``DEFAULTS``.
+    own, ``trainer_options`` the trainer's (see lorafair.method_option), ``data_options`` the data's (see
+    lorafair.data.row); ``objective`` weighs the losses of a batch, with ``objective_options`` (None: the trainer's own
+    loss); ``augment`` changes the data ("cda": gender twins added); ``settings`` overrides ``DEFAULTS``.
     """
 
     base: str
@@ -52,6 +58,8 @@ class Plan:
     lr: float | str | None = None
     search: Search = Search()
     options: Mapping[str, Any] = field(default_factory=dict)
+    data_options: Mapping[str, Any] = field(default_factory=dict)
+    trainer_options: Mapping[str, Any] = field(default_factory=dict)
     objective: str | None = None
     objective_options: Mapping[str, Any] = field(default_factory=dict)
     augment: str | None = None
@@ -59,6 +67,7 @@ class Plan:
     out: Path = Path("runs")
     name: str | None = None
     save_steps: int | None = None
+    gradient_checkpointing: bool = False
     resume: bool = True
     overwrite: bool = False
 
@@ -94,6 +103,7 @@ def plan_runs(plan: Plan) -> list[Run]:
                     methods[name] = target
                 else:
                     faults += _find_ignored(name, target, plan)
+                    faults += find_option_faults(plan.trainer_options, {name: target}, "trainer", OF_TRAINERS)
             except LorafairError as error:
                 faults.append(str(error))
     takes = {name: inspect.signature(target).parameters for name, target in methods.items()}
@@ -135,6 +145,7 @@ def plan_runs(plan: Plan) -> list[Run]:
         }
         chosen = {
             "method_options": dict(plan.options),
+            "trainer_options": dict(plan.trainer_options),
             "objective": plan.objective,
             "objective_options": dict(plan.objective_options),
             "augment": plan.augment,
@@ -160,6 +171,8 @@ def _find_ignored(name: str, trainer: Any, plan: Plan) -> list[str]:
     asked = {key: value for key, value in plan.settings.items() if value != DEFAULTS.get(key) and key != "dtype"}
     if plan.lr is not None:
         asked["lr"] = plan.lr
+    if plan.gradient_checkpointing:
+        asked["gradient_checkpointing"] = True
     named = inspect.signature(trainer).parameters  # **settings would take these two and do nothing about them
     faults = []
     if plan.lr == AUTO and "validation" not in named:
