@@ -10,7 +10,9 @@ import click
 from click.core import ParameterSource
 
 from lorafair.errors import LorafairError
+from lorafair.objective_plan import AUGMENTS
 from lorafair.plan import DEFAULTS, Plan
+from lorafair.rate import AUTO, Search
 from lorafair.recipe import read_recipe
 
 NOT_IN_RECIPES = ("config", "help")
@@ -20,15 +22,35 @@ def _split(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...
     return tuple(name.strip() for text in value for name in text.split(",") if name.strip())
 
 
+def _read_rate(ctx: click.Context, parameter: click.Parameter, value: Any) -> float | str | None:
+    if value is None or value == AUTO:
+        return value
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise click.BadParameter(f"{value!r} is neither a number nor {AUTO}.") from None
+
+
+def _read_grid(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in _split(ctx, parameter, value))
+    except ValueError:
+        raise click.BadParameter(f"{','.join(value)!r} is no list of numbers; write 1e-5,5e-5.") from None
+
+
 @click.command("train", context_settings={"show_default": True})
 @click.option("--config", type=click.Path(path_type=Path), help="Recipe: a YAML file; `train:` holds these options.")
 @click.option("--base", metavar="MODEL", help="Model folder or Hub id.")
-@click.option("--data", metavar="NAME|FILE", help="Data set of the registry, or .jsonl with prompt and completion.")
+@click.option("--data", metavar="NAME|FILE", help="Data set of the registry, or .jsonl as the trainer reads it.")
+@click.option("--data-option", "data_options", multiple=True, metavar="NAME=VALUE",
+              help="An option of the data, as `part=train` or `split_seed=1`; repeatable.")  # fmt: skip
 @click.option("--method", "methods", multiple=True, metavar="NAME", help="lora, full, …; may be given several times.")
 @click.option(
     "--rank", "ranks", multiple=True, type=click.IntRange(1), help="Rank of the adapter; several are a sweep."
 )
-@click.option("--trainer", default="sft", metavar="NAME", help="Procedure of training.")
+@click.option("--trainer", default="sft", metavar="NAME", help="sft, lm, classify, image, …")
+@click.option("--trainer-option", "trainer_options", multiple=True, metavar="NAME=VALUE",
+              help="An option of the trainer's own, as `packing=false`; repeatable.")  # fmt: skip
 @click.option("--alpha", type=float, help="Scaling of the adapter: alpha / rank.  [default: 2 x rank]")
 @click.option("--target-modules", multiple=True, callback=_split, default=("all-linear",), metavar="NAMES",
               help="Modules that get adapters, several with commas.")  # fmt: skip
@@ -36,7 +58,17 @@ def _split(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...
               help="An option of the method's own, as `fraction=0.25`; repeatable.")  # fmt: skip
 @click.option("--epochs", type=float, default=DEFAULTS["epochs"], help="Passes over the data.")
 @click.option("--batch-size", type=click.IntRange(1), default=DEFAULTS["batch_size"], help="Pairs per step.")
-@click.option("--lr", type=float, help="Peak learning rate.  [default: full 5e-5, adapters 5e-4]")
+@click.option("--lr", callback=_read_rate, metavar="NUMBER|auto",
+              help="Peak learning rate; auto: by held-out loss.  [default: full 5e-5, adapters 5e-4]")  # fmt: skip
+@click.option("--lr-grid", multiple=True, callback=_read_grid, metavar="NUMBERS",
+              help="Rates that auto tries, with commas.  [default: by method]")  # fmt: skip
+@click.option("--lr-share", type=float, default=Search.share, help="Share of the epochs that a trial takes.")
+@click.option("--lr-validation", type=float, default=Search.validation, help="Share of the clusters held out for it.")
+@click.option("--lr-seed", type=int, default=Search.seed, help="Of that split and of the trials.")
+@click.option("--objective", metavar="NAME", help="How the losses of a batch are weighed: group_dro, …")
+@click.option("--objective-option", "objective_options", multiple=True, metavar="NAME=VALUE",
+              help="An option of the objective's own, as `step_size=0.1`; repeatable.")  # fmt: skip
+@click.option("--augment", type=click.Choice(AUGMENTS), help="cda: add each text's twin of the other gender.")
 @click.option("--warmup-ratio", type=click.FloatRange(0, 1, max_open=True), default=DEFAULTS["warmup_ratio"],
               help="Share of the steps that the rate rises in.")  # fmt: skip
 @click.option("--weight-decay", type=click.FloatRange(0), default=DEFAULTS["weight_decay"], help="Of AdamW.")
@@ -50,6 +82,7 @@ def _split(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), help="Folder of the checkpoints.")
 @click.option("--name", help="Name of the checkpoint, for a single run.  [default: lora-r8, full, …]")
 @click.option("--save-steps", type=click.IntRange(1), help="Steps between saves.  [default: every 5 minutes]")
+@click.option("--gradient-checkpointing", is_flag=True, help="Less memory, more time, the same weights.")
 @click.option("--resume/--no-resume", default=True, help="Go on with an interrupted run, or start it over.")
 @click.option("--overwrite", is_flag=True, help="Train again what lies in --out under the same names.")
 @click.pass_context
@@ -74,10 +107,15 @@ def train(ctx: click.Context, config: Path | None, **options: Any) -> None:
     from lorafair.training import train_runs
 
     options["options"] = read_options(options["options"])
+    for key in ("data_options", "trainer_options", "objective_options"):
+        options[key] = read_options(options[key], f"--{key.removesuffix('s').replace('_', '-')}")
+    asked = {key: options.pop(f"lr_{key}") for key in ("grid", "share", "validation", "seed")}
+    options["search"] = Search(**asked)
     settings = {key: options.pop(key) for key in DEFAULTS}
     folders = train_runs(Plan(**options, settings=settings), say=click.echo)
     named = " ".join(f"--checkpoint {folder}" for folder in folders)
-    click.echo(f"next: lorafair eval --base {options['base']} {named} --task lorafair_honest_sample")
+    task = {"classify": "lorafair_hatecheck_sample", "image": "TASK"}.get(options["trainer"], "lorafair_honest_sample")
+    click.echo(f"next: lorafair eval --base {options['base']} {named} --task {task}")
 
 
 def _read_options(ctx: click.Context, path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lorafair.errors import LorafairError
+from lorafair.objective_trial import try_objective
 from lorafair.plugin_contract import CONTRACTS, describe_value, fill_call
 from lorafair.registry import Entry, read_field
 
@@ -98,11 +99,17 @@ def try_method(entry: Entry, target: Any, call: Call) -> Trial:
 
 def try_dataset(entry: Entry, target: Any, call: Call) -> Trial:
     """The first training pairs that its function makes."""
+    from lorafair.data.labelled import check_labelled
     from lorafair.data.pairs import check_rows
 
-    rows = call(lambda: list(itertools.islice(iter(target()), PAIRS)))
+    named = fill_call(CONTRACTS["dataset"], target, {"dataset": entry.name})
+    rows = call(lambda: list(itertools.islice(iter(target(**named)), PAIRS)))
+    labels = entry.fields.get("labels")
     try:
-        check_rows("Its rows", enumerate(rows, start=1))
+        if labels:
+            check_labelled("Its rows", enumerate(rows, start=1), labels)
+        else:
+            check_rows("Its rows", enumerate(rows, start=1))
     except LorafairError as error:
         return [" ".join(str(error).split())], []
     return [], []
@@ -221,5 +228,6 @@ TRIALS: dict[str, Callable[[Entry, Any, Call], Trial]] = {
     "method": try_method,
     "dataset": try_dataset,
     "engine": try_engine,
+    "objective": try_objective,
 }
 """Kinds without one (trainer, probe, model) are held to their signature only; tasks have a file of their own."""

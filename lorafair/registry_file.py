@@ -17,7 +17,7 @@ from lorafair.registry_dataset import OWN, SHARED, find_type_faults, is_a, tell_
 from lorafair.registry_dataset import PATH as PATH
 
 SCHEMA = 1
-KINDS = ("task", "dataset", "scorer", "metric", "method", "trainer", "probe", "engine", "model", "group")
+KINDS = ("task", "dataset", "scorer", "metric", "method", "trainer", "objective", "probe", "engine", "model", "group")
 DECLARED_ONLY = ("dataset", "model", "group")
 """Kinds that may do without a target: the declaration says it all."""
 UNWRITTEN = ("model", "group")
@@ -27,12 +27,13 @@ KEYS: dict[str, tuple[str, ...]] = {
     "task": ("datasets", "higher_is_better"),
     "dataset": (
         *("hub", "revision", "files", "folder", "licence", "terms", "sample", "planted"),
-        *("language", "lexicon", "part", "rate", *OWN, *SHARED),
+        *("language", "lexicon", "part", "rate", "labels", *OWN, *SHARED),
     ),
     "scorer": ("higher_is_better", "version", "lexicon", "datasets"),
     "metric": ("row_additive", "mean_of_y", "higher_is_better", "version", "needs", "default"),
     "method": (),
-    "trainer": (),
+    "trainer": ("data",),
+    "objective": (),
     "probe": (),
     "engine": (),
     "model": ("distribution", "version", "sha256", "file", "hub", "revision", "licence"),
@@ -44,6 +45,8 @@ TYPES: dict[str, type] = {
     "target": str,
     "description": str,
     "datasets": list,
+    "labels": list,
+    "data": str,
     "files": dict,
     "planted": dict,
     "higher_is_better": bool,

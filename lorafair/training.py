@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import inspect
 import json
 import math
@@ -14,15 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lorafair.blame import blame_plugin, describe_plugin
+from lorafair.data.counterfactual import augment_data
 from lorafair.errors import LorafairError, raise_faults
+from lorafair.objective import choose_objective
 from lorafair.plan import DEFAULTS, Plan, Run, plan_runs, take_known
 from lorafair.plugin_source import hash_sources
+from lorafair.rank_check import find_rank_faults
+from lorafair.rate import AUTO, choose_rate, count_trials
 from lorafair.registry import load_registry, load_target
+from lorafair.run_folder import look_up, read_inputs
+from lorafair.training_data import count_examples, load_training_data
+from lorafair.training_hint import find_hint
 
 if TYPE_CHECKING:
     from lorafair.base import Base
     from lorafair.checkpoint import Checkpoint
-    from lorafair.data.pairs import Pairs
     from lorafair.registry import Entry
 
 
@@ -39,15 +44,15 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
     """
     from lorafair.base import Base
     from lorafair.checkpoint import read_base
-    from lorafair.data.pairs import load_pairs
 
     runs = plan_runs(plan)
     found = read_base(plan.base)
-    data = load_pairs(plan.data)
+    data = augment_data(plan.augment, load_training_data(plan.trainer, plan.data, plan.data_options), say)
     todo, faults = [], []
+    choose_objective(runs[0].settings, data)
     for run in runs:
         inputs = describe_inputs(run, found, data)
-        fault, done = _look(plan, run, inputs)
+        fault, done = look_up(plan, run, inputs)
         if fault:
             faults.append(fault)
         elif done:
@@ -56,19 +61,29 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
             todo.append(run)
     raise_faults("Nothing was trained", faults)
     if todo:
-        base = Base(found, plan.settings.get("dtype", DEFAULTS["dtype"]), uses=len(todo))
+        dtype = plan.settings.get("dtype", DEFAULTS["dtype"])
+        base = Base(found, dtype, uses=len(todo) + count_trials(plan.out, todo), head=getattr(data, "head", None))
+        faults, notes = find_rank_faults(todo, base)
+        raise_faults("Nothing was trained", faults)
+        for note in notes:
+            say(f"note: {note}")
         for run in todo:
-            say(f"trained: {train_run(plan, run, base, data, describe_inputs(run, found, data))}")
+            inputs = describe_inputs(run, found, data)
+            if run.settings["lr"] == AUTO:
+                run = choose_rate(plan.out, run, data, inputs, lambda *asked: fit_run(plan, base, *asked), say)
+            say(f"trained: {train_run(plan, run, base, data, inputs)}")
     return [plan.out / run.name for run in runs]
 
 
-def describe_inputs(run: Run, base: Checkpoint | Base, data: Pairs) -> dict[str, Any]:
+def describe_inputs(run: Run, base: Checkpoint | Base, data: Any) -> dict[str, Any]:
     """Everything that shapes a run's weights: two runs with equal inputs are the same run.
 
-    A stranger's method and trainer are told by their distribution, its version and the hash of their code.
+    A stranger's method, trainer and objective are told by their distribution, its version and the hash of their code.
     """
     inputs = {**run.settings, "seed": run.seed, "base": base.hash, "data": data.provenance["sha256"]}
-    for kind in ("method", "trainer"):
+    for kind in ("method", "trainer", "objective"):
+        if kind not in run.settings:
+            continue
         entry = load_registry().get(kind, run.settings[kind])
         if entry.origin != "lorafair":
             inputs[f"{kind}_origin"] = f"{entry.origin} {entry.version}".strip()
@@ -76,54 +91,31 @@ def describe_inputs(run: Run, base: Checkpoint | Base, data: Pairs) -> dict[str,
     return inputs
 
 
-def _look(plan: Plan, run: Run, inputs: dict[str, Any]) -> tuple[str | None, bool]:
-    """(fault or None, whether the run is already done)."""
-    final = plan.out / run.name
-    if final.exists() and not plan.overwrite:
-        there = _read_inputs(final / "provenance.json")
-        if there is None:
-            return f"{final} exists and was not written by `lorafair train`. Give another --out or --name.", False
-        if there != inputs:
-            return (
-                f"{final} holds another run ({_tell(there, inputs)}). Give another --out or --name, or --overwrite.",
-                False,
-            )
-        return None, True
-    partial = plan.out / f".partial-{run.name}"
-    if partial.exists() and plan.resume:
-        there = _read_inputs(partial / "plan.json")
-        if there is not None and there != inputs:
-            return (
-                f"{partial} holds an interrupted run with other settings ({_tell(there, inputs)}). "
-                "Finish it, or discard it with --no-resume.",
-                False,
-            )
-    return None, False
-
-
-def _read_inputs(path: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        inputs = found["settings"]["inputs"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return inputs if isinstance(inputs, dict) else None
-
-
-def _tell(there: dict[str, Any], asked: dict[str, Any]) -> str:
-    keys = [key for key in {**there, **asked} if there.get(key) != asked.get(key)]
-    return "; ".join(
-        f"another {key.replace('_', ' ')}"
-        if key in ("base", "data") or key.endswith("_source")
-        else f"{key} {there.get(key)} there, {asked.get(key)} asked for"
-        for key in keys
-    )
-
-
-def train_run(plan: Plan, run: Run, base: Base, data: Pairs, inputs: dict[str, Any]) -> Path:
+def train_run(plan: Plan, run: Run, base: Base, data: Any, inputs: dict[str, Any]) -> Path:
     """Train one run, or finish it where it was interrupted, and put its folder in place. See :func:`train_runs`."""
-    registry = load_registry()
     partial, final = plan.out / f".partial-{run.name}", plan.out / run.name
+    try:
+        checkpoint = fit_run(plan, base, run, data, None, partial, inputs)
+        _write_provenance(checkpoint, run, base, data, inputs)
+        (checkpoint / "plan.json").unlink(missing_ok=True)  # where a trainer writes into `out` itself
+        _put_in_place(checkpoint, final)
+        shutil.rmtree(partial, ignore_errors=True)
+    except Exception as error:
+        hint = find_hint(error, plan, run)
+        if hint is None:
+            raise
+        raise LorafairError(hint) from error
+    return final
+
+
+def fit_run(
+    plan: Plan, base: Base, run: Run, data: Any, validation: Any, partial: Path, inputs: dict[str, Any]
+) -> Path:
+    """Train one run in ``partial``, going on where it was interrupted with the same inputs; its checkpoint there.
+
+    ``validation``: data whose loss the trainer is to measure at the end.
+    """
+    registry = load_registry()
     of_method = registry.get("method", run.settings["method"])
     of_trainer = registry.get("trainer", run.settings["trainer"])
     method, trainer = load_target(of_method), load_target(of_trainer)
@@ -132,30 +124,28 @@ def train_run(plan: Plan, run: Run, base: Base, data: Pairs, inputs: dict[str, A
     try:
         with _blame_stranger(of_method, plan, run):
             config = method(**take_known(method, shape))
-        if not plan.resume or _read_inputs(partial / "plan.json") is None:
+        if not plan.resume or read_inputs(partial / "plan.json") != inputs:
             shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True, exist_ok=True)
         (partial / "plan.json").write_text(json.dumps({"settings": {"inputs": inputs}}), encoding="utf-8")
         told = {"seed": run.seed, "label": run.name, "save_steps": plan.save_steps, **hyper}
+        told |= {"gradient_checkpointing": plan.gradient_checkpointing, **run.settings.get("trainer_options", {})}
+        told |= {"objective": choose_objective(run.settings, data), "validation": validation}
         with _blame_stranger(of_trainer, plan, run):
             written = trainer(base, data, config, partial, **take_known(trainer, told))
-        checkpoint = _check_checkpoint(written, of_trainer, partial, run)
-        _write_provenance(checkpoint, run, base, data, inputs)
-        (checkpoint / "plan.json").unlink(missing_ok=True)  # where a trainer writes into `out` itself
-        _put_in_place(checkpoint, final)
-        shutil.rmtree(partial, ignore_errors=True)
+        return _check_checkpoint(written, of_trainer, partial, run)
     except Exception as error:
-        hint = _find_hint(error, plan, run)
+        hint = find_hint(error, plan, run)
         if hint is None:
             raise
         raise LorafairError(hint) from error
-    return final
 
 
-def _describe_shape(run: Run, method: Any, base: Base, data: Pairs) -> dict[str, Any]:
+def _describe_shape(run: Run, method: Any, base: Base, data: Any) -> dict[str, Any]:
     """What a method may ask for: the run's own settings and options, how long it is, and the base's linear layers."""
     shape = {k: run.settings[k] for k in ("rank", "alpha", "target_modules") if run.settings[k] is not None}
-    steps = count_steps(len(data.rows), run.settings["batch_size"], run.settings["epochs"])
+    examples = count_examples(data, base, run.settings)
+    steps = count_steps(examples, run.settings["batch_size"], run.settings["epochs"])
     shape |= {"seed": run.seed, "steps": steps, **run.settings.get("method_options", {})}
     if "modules" in inspect.signature(method).parameters:
         shape["modules"] = base.list_modules()
@@ -173,7 +163,7 @@ def _blame_stranger(entry: Entry, plan: Plan, run: Run) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if entry.origin == "lorafair" or _find_hint(error, plan, run) is not None:
+        if entry.origin == "lorafair" or find_hint(error, plan, run) is not None:
             raise
         with blame_plugin(entry, f"on {run.name}"):
             raise
@@ -192,22 +182,7 @@ def _check_checkpoint(written: Any, entry: Entry, partial: Path, run: Run) -> Pa
     return folder
 
 
-def _find_hint(error: Exception, plan: Plan, run: Run) -> str | None:
-    if getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error):
-        free = shutil.disk_usage(plan.out if plan.out.exists() else Path()).free / 2**20
-        return (
-            f"{run.name}: the disk of {plan.out} is full ({free:.0f} MiB free). Finished checkpoints and the last "
-            "whole save are kept: free some space, then give the same command again."
-        )
-    if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
-        return f"{run.name}: cannot write in {plan.out} ({error.strerror}: {error.filename}). Give another --out."
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        size = run.settings["batch_size"]
-        return f"{run.name}: out of memory. Give a smaller --batch-size (now {size}) or --max-length."
-    return None
-
-
-def _write_provenance(checkpoint: Path, run: Run, base: Base, data: Pairs, inputs: dict[str, Any]) -> None:
+def _write_provenance(checkpoint: Path, run: Run, base: Base, data: Any, inputs: dict[str, Any]) -> None:
     from lorafair.provenance import collect_provenance
 
     facts: dict[str, Any] = {}
