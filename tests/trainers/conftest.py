@@ -69,7 +69,7 @@ def write_labelled(path, count, noise=0.0, seed=5):
         words = [draw.choice(["are", "and", "the", "very"])] * (i % 3 + 1)
         rows.append(
             {
-                "text": " ".join([who, *words, *draw.choices(KIND if good else UNKIND, k=2)]),
+                "text": " ".join([who, *words, *draw.choices(KIND if good else UNKIND, k=4)]),
                 "label": "praise" if good != (draw.random() < noise) else "insult",
                 "groups": {"who": [who]},
                 "cluster": f"t{i // 2}",
