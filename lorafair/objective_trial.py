@@ -55,7 +55,8 @@ def try_objective(entry: Entry, target: Any, call: Callable[[Callable[[], Any]],
     state = call(lambda: {key: torch.as_tensor(value).clone() for key, value in weigh.state_dict().items()})
     call(lambda: second.load_state_dict(state))
     losses, inside, told = torch.linspace(0.1, 2.0, 12), torch.tensor(members), torch.tensor(labels)
-    one, other = (call(lambda w=w: w(losses, inside, told)) for w in (weigh, second))
+    one = call(lambda: weigh(losses, inside, told))
+    other = call(lambda: second(losses, inside, told))
     same = bool(torch.isclose(one, other, rtol=1e-5))
     return [] if same else [f"gives {float(other):g} after load_state_dict, where it gave {float(one):g}"], []
 

@@ -42,9 +42,9 @@ class Plan:
 
     ``alpha`` None is the rule alpha = 2 rank; ``lr`` None is 5e-5 for full fine-tuning and 5e-4 for adapters;
     it is chosen on held-out data where it is "auto" (see lorafair.rate), by ``search``.  ``options`` are the methods'
-    own (see lorafair.method_option); ``objective`` weighs the losses of a batch, with ``objective_options`` (None: the
-    trainer's own loss); ``augment`` changes the data ("cda": gender twins added); ``trainer_options``
-    are the trainer's own, ``data_options`` the data's (lorafair.data.row); ``settings`` overrides ``DEFAULTS``.
+    own, ``trainer_options`` the trainer's (see lorafair.method_option), ``data_options`` the data's (see
+    lorafair.data.row); ``objective`` weighs the losses of a batch, with ``objective_options`` (None: the trainer's own
+    loss); ``augment`` changes the data ("cda": gender twins added); ``settings`` overrides ``DEFAULTS``.
     """
 
     base: str

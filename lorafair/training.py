@@ -61,8 +61,8 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
             todo.append(run)
     raise_faults("Nothing was trained", faults)
     if todo:
-        dtype, uses = plan.settings.get("dtype", DEFAULTS["dtype"]), len(todo) + count_trials(plan.out, todo)
-        base = Base(found, dtype, uses, head=getattr(data, "head", None))
+        dtype = plan.settings.get("dtype", DEFAULTS["dtype"])
+        base = Base(found, dtype, uses=len(todo) + count_trials(plan.out, todo), head=getattr(data, "head", None))
         faults, notes = find_rank_faults(todo, base)
         raise_faults("Nothing was trained", faults)
         for note in notes:

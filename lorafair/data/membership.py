@@ -31,7 +31,8 @@ class Membership:
         import numpy as np
 
         if self.labels is None:
-            return self.members.sum(axis=0, dtype=np.int64)[:, None]
+            sizes: NDArray[np.int64] = self.members.sum(axis=0, dtype=np.int64)[:, None]
+            return sizes
         told = self.labels[:, None] == np.arange(len(self.classes))
         counts: NDArray[np.int64] = self.members.astype(np.int64).T @ told.astype(np.int64)
         return counts
