@@ -14,7 +14,7 @@ from lorafair.engines.device import open_device
 from lorafair.engines.head_input import Reader, Readers
 from lorafair.engines.head_model import Models
 from lorafair.errors import LorafairError
-from lorafair.label_match import name_outputs, simplify
+from lorafair.label_match import name_outputs, pick
 from lorafair.responses.request import Request
 
 BATCH = 32
@@ -65,6 +65,11 @@ class HeadEngine(Engine):
     def lend(self, checkpoint: Checkpoint) -> AbstractContextManager[Any]:
         """The classification model that answers as ``checkpoint`` (see :meth:`Engine.lend`)."""
         return self._models.lend(checkpoint)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a user should know of the answers so far: texts that were cut."""
+        return self._readers.count_cut()
 
     def find_reader(self, checkpoint: Checkpoint, model: Any) -> Reader:
         """What prepares documents' contents for a model from :meth:`lend`."""
@@ -155,7 +160,7 @@ def answer_labels(
     totals = {name: add_logs([nats[number] for number in numbers]) for name, numbers in outputs.items()}
     top = max(totals.values())
     for request in requests:
-        if (total := totals.get(simplify(request.arguments[1]))) is None:
+        if (total := pick(totals, request.arguments[1])) is None:
             raise CheckpointRefused(label, f"it has no label {request.arguments[1]!r}")
         yield request, [total, total >= top]
 
