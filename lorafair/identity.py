@@ -15,7 +15,8 @@ class Model:
     """One model of an audit.  ``kind`` is base, adapter or full; None is "not known".
 
     ``seed`` is the training seed; ``recipe`` holds every other setting of the training, as text: checkpoints of one
-    base with equal recipes and different seeds are runs of one method.
+    base with equal recipes and different seeds are runs of one method.  ``headless``: a base of classifiers that has no
+    head of its own and was not asked.
     """
 
     label: str
@@ -31,6 +32,7 @@ class Model:
     planted: dict[str, Any] | None = None
     seed: int | None = None
     recipe: str | None = None
+    headless: bool = False
 
     @property
     def content(self) -> tuple[str | None, str | None, str]:

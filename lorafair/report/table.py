@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lorafair.leaderboard.headless import NO_HEAD
 from lorafair.leaderboard.layout import FAILED
 from lorafair.leaderboard.line import Cell, Line, is_certain
 from lorafair.leaderboard.number import format_interval, format_number, format_p
@@ -55,6 +56,9 @@ def _enter(line: Line, cell: Cell) -> Entry:
     size = row.trainable_parameters
     trained = "" if size is None else f"{size / 1e6:.2f}M trained" if size >= 1e5 else f"{size} trained"
     kinds = ["sample data"] * row.sample_data + ["capability"] * row.capability
+    shown = [format_number(row.estimate), format_interval(row.low, row.high)]
+    if row.failed:
+        shown = [NO_HEAD if row.failed == NO_HEAD else FAILED]
     change = ["–"]
     if level is not None:
         star = " *" if is_certain(level) else ""
@@ -76,7 +80,7 @@ def _enter(line: Line, cell: Cell) -> Entry:
                 "metric",
             ),
             Field(
-                [FAILED] if row.failed else [format_number(row.estimate), format_interval(row.low, row.high)],
+                shown,
                 None if row.estimate is None else sign * row.estimate,
                 "number",
             ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lm_eval.api.model import LM
@@ -23,6 +23,7 @@ class ReplayLM(LM):  # type: ignore[misc]
         answers: ``{key: answer}``.
         portion: the documents that are replayed, where they are not all.
         texts: see :func:`plan_requests`; of whole tasks only.
+        frame: as the requests were planned with.
     """
 
     def __init__(
@@ -35,16 +36,19 @@ class ReplayLM(LM):  # type: ignore[misc]
         answers: Mapping[str, Any],
         portion: Portion | None = None,
         texts: Texts | None = None,
+        frame: Callable[[Any], tuple[Any, ...]] | None = None,
     ) -> None:
         super().__init__()
         self.tokenizer = tokenizer
         self._label, self._identity, self._versions, self._seed = label, identity, versions, seed
-        self._answers, self._portion, self._texts = answers, portion, texts if portion is None else None
+        self._answers, self._portion, self._frame = answers, portion, frame
+        self._texts = texts if portion is None else None
 
     def _replay(self, requests: Sequence[Any]) -> list[Any]:
         if self._portion is not None:
             requests = restore(requests, self._portion)
-        planned = plan_requests(requests, self._label, self._identity, self._versions, self._seed, self._texts)
+        known = (self._versions, self._seed, self._texts, self._frame)
+        planned = plan_requests(requests, self._label, self._identity, *known)
         return [self._answers[request.key] for request in planned]
 
     def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:

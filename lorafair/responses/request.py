@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,7 @@ def plan_requests(
     versions: dict[str, str],
     seed: int,
     texts: Texts | None = None,
+    frame: Callable[[Any], tuple[Any, ...]] | None = None,
 ) -> list[Request]:
     """Requests for lm-eval instances, in their order, each with its own key.
 
@@ -57,6 +58,7 @@ def plan_requests(
         versions: task name to task version.
         seed: the user's seed; part of the key of sampled requests only.
         texts: filled here, and used for the same instances, versions and seed another time.
+        frame: what is asked of an instance instead of its own arguments (:class:`lorafair.label_frame.LabelFrame`).
 
     The n-th occurrence of equal (task, document, choice, arguments) is repeat n: lm-eval repeats one instance K times,
     and texts repeat within a task, so the text alone would count one answer several times.
@@ -66,7 +68,7 @@ def plan_requests(
     common = json.dumps(identity, sort_keys=True)
     texts = {} if texts is None else texts
     for instance in instances:
-        arguments = tuple(instance.args)
+        arguments = tuple(instance.args) if frame is None else frame(instance)
         known = texts.get(id(instance))
         if known is None or known[0] is not instance:
             known = texts[id(instance)] = instance, _describe(instance, arguments, versions, seed)
