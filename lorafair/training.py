@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lorafair.blame import blame_plugin, describe_plugin
-from lorafair.data.counterfactual import augment_data
+from lorafair.data.augmentation import augment_data
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.objective import choose_objective
 from lorafair.plan import DEFAULTS, Plan, Run, plan_runs, take_known

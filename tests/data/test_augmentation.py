@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lorafair.data.counterfactual import add_twins, augment_data, swap_groups
+from lorafair.data.augmentation import add_twins, augment_data, swap_groups
 from lorafair.data.pairs import Pairs, load_pairs
 from lorafair.errors import LorafairError
 
