@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lorafair.errors import LorafairError
+from lorafair.model_shape import list_shapes
 from lorafair.safetensor import read_headers
 
 DIGITS = "0123456789."
@@ -25,6 +26,7 @@ def hold_against_base(
     base_hash: str,
     provenance: dict[str, Any] | None,
     any_base: bool = False,
+    kind: str | None = None,
 ) -> list[str]:
     """Hold an adapter's own record and the shapes of its weights against a base, without loading either.
 
@@ -33,6 +35,7 @@ def hold_against_base(
         shapes: tensor name to shape, of the adapter's weights.
         base_path: folder of the base; ``base_hash`` is the hash of its weights.
         provenance: the adapter's ``provenance.json``, where it has one.
+        kind: what it classifies; None where it generates text.
 
     Returns:
         Notes on what only looks odd (another base name while the shapes fit, where ``any_base`` accepts that).
@@ -42,7 +45,10 @@ def hold_against_base(
     """
     trained_on = ((provenance or {}).get("settings") or {}).get("base")
     known_base = refuse_other_base(label, path, trained_on, base_name, base_hash)
-    if misfit := _find_misfit(config, shapes, read_headers(base_path)):
+    misfit = _find_misfit(config, shapes, read_headers(base_path))
+    if misfit and kind is not None and (held := list_shapes(base_path, kind)):
+        misfit = _find_misfit(config, shapes, held)
+    if misfit:
         raise LorafairError(
             f"{label}: {path} does not fit the base {base_name}: {misfit}. It was trained on "
             f"{config.get('base_model_name_or_path')!r}: give --base that model."
@@ -62,7 +68,7 @@ def _find_misfit(
     config: dict[str, Any], shapes: dict[str, tuple[int, ...]], known: dict[str, tuple[int, ...]]
 ) -> str | None:
     """The first tensor (in the order of names) of an adapter that has no place in a base, in words."""
-    known = known | {f"transformer.{name}": shape for name, shape in known.items()}  # as GPT-2's own files leave it out
+    known = _name_inside(known, shapes)
     layers = {found[0] for name in known if (found := LAYER.match(name))}
     stacks = {layer.rstrip(DIGITS) for layer in layers}
     replicated = bool(config.get("layer_replication"))
@@ -83,12 +89,27 @@ def _find_misfit(
     return None
 
 
-def refuse_unrepeatable(label: str, path: Path, config: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
+def _name_inside(
+    known: dict[str, tuple[int, ...]], shapes: dict[str, tuple[int, ...]]
+) -> dict[str, tuple[int, ...]]:
+    """The base's tensors by their own names, and behind the prefix under which a model with a head holds its body.
+
+    GPT-2's own files leave ``transformer.`` out, and an encoder's folder may hold the bare encoder (``bert.``).
+    """
+    firsts = {name.removeprefix("base_model.model.").partition(".")[0] for name in shapes if ".lora_" in name}
+    prefixes = {"transformer", *firsts} - {name.partition(".")[0] for name in known}
+    return known | {f"{prefix}.{name}": shape for prefix in sorted(prefixes) for name, shape in known.items()}
+
+
+def refuse_unrepeatable(
+    label: str, path: Path, config: dict[str, Any], shapes: dict[str, tuple[int, ...]], classifies: bool = False
+) -> None:
     """Refuse an adapter that PEFT loads without a word, but not as it was trained, or not twice in the same way.
 
     Args:
         config: the adapter's ``adapter_config.json``.
         shapes: tensor name to shape, of the adapter's weights.
+        classifies: it has a classification head.
 
     Raises:
         LorafairError: saying why, and what would mend it.
@@ -104,8 +125,11 @@ def refuse_unrepeatable(label: str, path: Path, config: dict[str, Any], shapes: 
             f"its start ({start}) was taken out of the base's weights and cannot be found again from the adapter "
             "alone; save it with save_pretrained(..., path_initial_model_for_weight_conversion=...), as a plain LoRA"
         )
-    elif config.get("task_type") not in (None, "CAUSAL_LM", "FEATURE_EXTRACTION"):
-        why = f"it was trained for {config['task_type']}, only adapters for causal language models generate text"
+    elif config.get("task_type") not in (None, "CAUSAL_LM", "FEATURE_EXTRACTION", *["SEQ_CLS"] * classifies):
+        why = (
+            f"it was trained for {config['task_type']}; adapters for causal language models and for classification "
+            "(SEQ_CLS, with its head) are evaluated"
+        )
     elif max(_whole(config.get("num_tasks")), _whole(config.get("n_tasks"))) > 1:
         why = "it holds several tasks at once and answers by a task number; save it for one task"
     elif method == "PVERA" and config.get("sample_at_inference"):
