@@ -89,9 +89,7 @@ def _find_misfit(
     return None
 
 
-def _name_inside(
-    known: dict[str, tuple[int, ...]], shapes: dict[str, tuple[int, ...]]
-) -> dict[str, tuple[int, ...]]:
+def _name_inside(known: dict[str, tuple[int, ...]], shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
     """The base's tensors by their own names, and behind the prefix under which a model with a head holds its body.
 
     GPT-2's own files leave ``transformer.`` out, and an encoder's folder may hold the bare encoder (``bert.``).

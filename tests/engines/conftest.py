@@ -173,7 +173,9 @@ class Classifiers:
         from peft import LoraConfig, get_peft_model
 
         image = json.loads((base / "config.json").read_text())["model_type"] == "vit"
-        maker = transformers.AutoModelForImageClassification if image else transformers.AutoModelForSequenceClassification
+        maker = (
+            transformers.AutoModelForImageClassification if image else transformers.AutoModelForSequenceClassification
+        )
         names = {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
         torch.manual_seed(seed)
         model = maker.from_pretrained(base, num_labels=len(labels), **names)
@@ -208,7 +210,9 @@ class Classifiers:
         from peft import PeftModel
 
         image = (base / "preprocessor_config.json").exists()
-        maker = transformers.AutoModelForImageClassification if image else transformers.AutoModelForSequenceClassification
+        maker = (
+            transformers.AutoModelForImageClassification if image else transformers.AutoModelForSequenceClassification
+        )
         if (folder / "config.json").exists():
             model = maker.from_pretrained(folder)
         else:

@@ -22,7 +22,9 @@ TWO, THREE = ["no", "yes"], ["zebra", "yes", "ape"]
 
 
 def request(label, content, name):
-    return Request(hashlib.sha256(f"{label}{content}{name}".encode()).hexdigest(), label, "loglikelihood", (content, name))
+    return Request(
+        hashlib.sha256(f"{label}{content}{name}".encode()).hexdigest(), label, "loglikelihood", (content, name)
+    )
 
 
 def ask(engine, label, contents, names):
@@ -50,7 +52,9 @@ def test_every_checkpoint_equals_a_plain_load_whatever_was_served_before(classif
     found = read_base(str(base))
     checkpoints = read_checkpoints([str(folder) for folder, _ in made.values()], found)
     assert found.head is None
-    assert {c.label: c.head and list(c.head.labels) for c in checkpoints} == {k: names for k, (_, names) in made.items()}
+    assert {c.label: c.head and list(c.head.labels) for c in checkpoints} == {
+        k: names for k, (_, names) in made.items()
+    }
     contents = list_contents("image") if kind == "vit" else [*classifiers.TEXTS, "a b c " * 40]
     engine = HeadEngine(found, checkpoints, EngineSettings(dtype="float32", batch_size=3))
     first = {}
@@ -96,7 +100,9 @@ def test_a_regression_and_a_head_that_is_not_there_are_refused(classifiers, tmp_
     base = classifiers.make_base("bert")
     full = classifiers.make(base, tmp_path / "full", TWO, "full")
     text = (full / "config.json").read_text()
-    (full / "config.json").write_text(text.replace('"model_type"', '"problem_type": "multi_label_classification", "model_type"'))
+    (full / "config.json").write_text(
+        text.replace('"model_type"', '"problem_type": "multi_label_classification", "model_type"')
+    )
     adapter = classifiers.make(base, tmp_path / "adapter", TWO)
     (adapter / "head.json").write_text('{"labels": ["a", "b", "c"], "kind": "text"}')
     with pytest.raises(LorafairError) as error:

@@ -27,7 +27,7 @@ def made(classifiers, tmp_path_factory):
 
 def run(base, checkpoints, out, **changes):
     said = []
-    settings = {"tasks": (TASK,), "limit": 24, **changes}
+    settings = {"tasks": (TASK,), "limit": 24, "batch_size": 1, **changes}
     plan = EvaluationPlan(base=str(base), checkpoints=tuple(map(str, checkpoints)), out=out, **settings)
     return evaluate(plan, said.append), said
 
@@ -73,9 +73,9 @@ def test_an_audit_that_was_cut_off_ends_like_an_unbroken_one_and_a_second_asks_n
     shutil.copytree(out / "responses", tmp_path / "responses")
     for path in sorted((tmp_path / "responses").glob("*.jsonl")):
         lines = path.read_text().splitlines(keepends=True)
-        path.write_text("".join(lines[: 2 * len(lines) // 3]))
+        path.write_text("".join(lines[:-10]))
     again, _ = run(base, names, tmp_path)
-    assert 0 < again.asked < outcome.asked
+    assert (again.asked, again.stored) == (30, outcome.asked - 30)
     assert [read_samples(tmp_path, label) for label in outcome.results] == [
         read_samples(out, label) for label in outcome.results
     ]
@@ -92,7 +92,12 @@ def test_the_leaderboard_says_that_the_base_has_no_head_and_compares_with_full(w
     found = build_rows(audit, resamples=200)
     lines = build_lines(found.rows, bases=[m.label for m in audit.models if m.kind == "base"], against=None)
     assert [line.model for line in lines] == ["base", "full", "head", "lora"]
-    assert {line.model: line.reference for line in lines} == {"base": None, "full": None, "head": "full", "lora": "full"}
+    assert {line.model: line.reference for line in lines} == {
+        "base": None,
+        "full": None,
+        "head": "full",
+        "lora": "full",
+    }
     page = render_markdown(found, lines)
     assert "no head" in page
     assert "No head: base has no classification head of its own" in page
@@ -104,7 +109,10 @@ def test_the_leaderboard_says_that_the_base_has_no_head_and_compares_with_full(w
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"tasks": ("lorafair_honest_sample",)}, "honest_sample is generate_until: a classifier answers multiple-choice"),
+        (
+            {"tasks": ("lorafair_honest_sample",)},
+            "honest_sample is generate_until: a classifier answers multiple-choice",
+        ),
         ({"num_fewshot": 2}, "--num-fewshot: lora classify"),
         ({"engine": "hf"}, "engine hf generates text, lora classify"),
         ({"until_decided": "acc"}, "--until-decided asks about changes from the base, which has no head"),
