@@ -34,7 +34,8 @@ class Plan:
     """What a sweep is asked for: every method at every rank with every seed.
 
     ``alpha`` None is the rule alpha = 2 rank; ``lr`` None is 5e-5 for full fine-tuning and 5e-4 for adapters;
-    ``options`` are the methods' own (see lorafair.method_option); ``settings`` overrides ``DEFAULTS``.
+    ``options`` are the methods' own (see lorafair.method_option); ``settings`` overrides ``DEFAULTS``;
+    ``composition`` and what belongs to it are those of lorafair.data.composition.
     """
 
     base: str
@@ -48,6 +49,9 @@ class Plan:
     lr: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    composition: Mapping[str, float] | None = None
+    composition_rows: int | None = None
+    composition_seed: int = 0
     out: Path = Path("runs")
     name: str | None = None
     save_steps: int | None = None

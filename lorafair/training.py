@@ -39,11 +39,13 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
     """
     from lorafair.base import Base
     from lorafair.checkpoint import read_base
+    from lorafair.data.composition import compose_data
     from lorafair.data.pairs import load_pairs
 
     runs = plan_runs(plan)
     found = read_base(plan.base)
     data = load_pairs(plan.data)
+    data = compose_data(data, plan.composition, rows=plan.composition_rows, seed=plan.composition_seed)
     todo, faults = [], []
     for run in runs:
         inputs = describe_inputs(run, found, data)

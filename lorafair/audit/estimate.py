@@ -4,14 +4,14 @@ Memory, in bytes, of one process on the CPU (peak resident):
 
     process + copies W b + 2 T b + max(T b, A) + T b [full fine-tuning only: gradients beside what is left of A]
 
-with W weights of b bytes each (``copies`` 2 while further runs of the sweep will need the base clean, else 1), T of them
-trained (Adam keeps two numbers of each, a gradient makes three), and A what the backward pass needs:
+with W weights of b bytes each (``copies`` 2 while further runs of the sweep will need the base clean, else 1), T of
+them trained (Adam keeps two numbers of each, a gradient makes three), and A what the backward pass needs:
 
     A = N (layers (11 h + 4 i) b + 4 V b')
 
-for N = batch size × longest text tokens, width h, inner width i, vocabulary V (0 for a classification head), b' = 4.  11 h
-+ 4 i counts the tensors that PyTorch keeps of one block: inputs and outputs of both norms, queries, keys, values, the
-attention's output twice, and four of the inner width; 4 V the logits, their log-softmax and the two gradients.
+for N = batch size × longest text tokens, width h, inner width i, vocabulary V (0 for a classification head), b' = 4.
+11 h + 4 i counts the tensors that PyTorch keeps of one block: inputs and outputs of both norms, queries, keys, values,
+the attention's output twice, and four of the inner width; 4 V the logits, their log-softmax and the two gradients.
 """
 
 from __future__ import annotations

@@ -99,12 +99,17 @@ def _find_base(name: str, model: str, facts: Facts) -> None:
             facts.bases[name] = read_base(model)
         except LorafairError as error:
             facts.missing.append(f"the base {name}: {error}")
-    elif model.startswith((".", "/", "~")) or model.count("/") != 1:
-        facts.missing.append(f"the base {name}: there is no folder {model}. {_suggest_pull(path)}".strip())
-    elif path.parent.is_dir() or path.name in load_registry().names("model"):
-        facts.missing.append(f"the base {name}: there is no folder {model}. {_suggest_pull(path)}".strip())
-    else:
+    elif _looks_remote(model, path):
         facts.remote.append(f"the base {name} is fetched from the Hub ({model}) when the audit runs")
+    else:
+        facts.missing.append(f"the base {name}: there is no folder {model}. {_suggest_pull(path)}")
+
+
+def _looks_remote(model: str, path: Path) -> bool:
+    """Whether a name is a Hub id: owner/name, and neither a folder's beginning here nor a model that can be pulled."""
+    if model.startswith((".", "/", "~")) or model.count("/") != 1 or path.parent.is_dir():
+        return False
+    return path.name not in load_registry().names("model")
 
 
 def _suggest_pull(path: Path) -> str:

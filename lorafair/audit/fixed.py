@@ -115,8 +115,8 @@ def _tell(begun: dict[str, Any]) -> list[str]:
     margin = begun["family"]["margin"]
     when = "after answers were there" if begun.get("after_answers") else "before the first answer"
     said = [
-        f"The recipe {begun['name']} fixed the family of claims on {begun['fixed']}, {when}: primary metrics {primary}, "
-        f"correction {begun['family']['correction']}, margin {margin if margin is not None else 'none'}"
+        f"The recipe {begun['name']} fixed the family of claims on {begun['fixed']}, {when}: primary metrics "
+        f"{primary}, correction {begun['family']['correction']}, margin {margin if margin is not None else 'none'}"
     ]
     said += [
         f"The recipe was changed on {one['when']}, after the first answers: {', '.join(one['sections'])}"

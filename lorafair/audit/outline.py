@@ -45,10 +45,10 @@ def outline_audit(recipe: Recipe, sweeps: Sequence[Sweep], facts: Facts, out: Pa
     lines += _outline_claims(recipe)
     if rate is not None:
         lines += [
-            f"Time, roughly: {tell_seconds(seconds)} of what can be estimated, by {rate / 1e9:.0f} GFLOP/s measured just now "
-            f"with matrix products on this machine's CPU, of which {EFFICIENCY:.0%} is taken to be reached. Training takes 6 "
-            "operations per weight and token, 4 where the base is frozen; asking takes 2. Start-up, scoring and "
-            "statistics are not in it."
+            f"Time, roughly: {tell_seconds(seconds)} of what can be estimated, by {rate / 1e9:.0f} GFLOP/s measured "
+            f"just now with matrix products on this machine's CPU, of which {EFFICIENCY:.0%} is taken to be reached. "
+            "Training takes 6 operations per weight and token, 4 where the base is frozen; asking takes 2. Start-up, "
+            "scoring and statistics are not in it."
         ]
     for title, found in (("From the Hub", facts.remote), ("Not here, so the audit would not start", facts.missing)):
         lines += [title, *(f"  - {each}" for each in found)] if found else []

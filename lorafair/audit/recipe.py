@@ -47,6 +47,19 @@ class Section(BaseModel):
         return {key: getattr(self, key) for key in self.model_fields_set}
 
 
+def read_pairs(value: Any) -> Any:
+    """Options as a mapping; a list of NAME=VALUE, as on the command line, becomes one."""
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        from lorafair.errors import LorafairError
+        from lorafair.method_option import read_options
+
+        try:
+            return read_options(value)
+        except LorafairError as error:
+            raise ValueError(str(error)) from error
+    return value
+
+
 def _field(key: str, hint: Any, default: Any, *, axes: bool) -> Any:
     """(annotation, default) of one key of a section, from the plan's own type."""
     if key in CHOICES:
@@ -62,6 +75,7 @@ def _field(key: str, hint: Any, default: Any, *, axes: bool) -> Any:
         hint = dict[str, Any]
     listed = typing.get_origin(hint) is list
     checks = [BeforeValidator(refuse_flag)] * numbers + [BeforeValidator(wrap)] * listed
+    checks += [BeforeValidator(read_pairs)] * key.endswith("_option")
     for check in checks:
         hint = Annotated[hint, check]
     if listed:

@@ -114,7 +114,8 @@ def collect_fields(kind: str) -> dict[str, tuple[str, Any, Any]]:
             default = field.default
             if default is dataclasses.MISSING and field.default_factory is not dataclasses.MISSING:
                 default = field.default_factory()
-            found[names.get(field.name, field.name)] = (field.name, hints[field.name], default)
+            key = names.get(field.name) or (field.name[:-1] if field.name.endswith("_options") else field.name)
+            found[key] = (field.name, hints[field.name], default)
     if kind == "train":
         for name, default in DEFAULTS.items():
             found.setdefault(name, (name, Any if default is None else type(default), default))

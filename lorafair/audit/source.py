@@ -44,7 +44,7 @@ def read_source(path: Path, name: str | None = None) -> Source:
     """Read a recipe's YAML.
 
     Raises:
-        LorafairError: for a file that cannot be read, that is no YAML in UTF-8 or no mapping, or that gives a key twice.
+        LorafairError: for a file that cannot be read, is no YAML in UTF-8 or no mapping, or gives a key twice.
     """
     name = name or str(path)
     try:

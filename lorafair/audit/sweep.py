@@ -1,4 +1,4 @@
-"""A recipe's training spelled out: one sweep per base, block and combination of the axes, and its checkpoints' labels."""
+"""A recipe's training spelled out: one sweep per base, block and combination of the axes, and its runs' labels."""
 
 from __future__ import annotations
 

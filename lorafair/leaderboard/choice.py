@@ -118,7 +118,7 @@ def read_choice(
     from lorafair.recipe import has_section, read_recipe
 
     section = "statistics" if has_section(recipe, "statistics") else "leaderboard"
-    others = {key: str for key in ("seed", "resamples", "undertraining")} if section == "statistics" else {}
+    others = dict.fromkeys(("seed", "resamples", "undertraining"), str) if section == "statistics" else {}
     known = {"primary": _names, "correction": _word, "margin": _number, "permute": _flag}
     fixed = {key: value for key, value in read_recipe(recipe, section, {**others, **known}).items() if key in known}
     raise_faults(
