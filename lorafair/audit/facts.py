@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lorafair.audit.recipe import Recipe
     from lorafair.audit.sweep import Sweep
     from lorafair.checkpoint import Checkpoint
+    from lorafair.plan import Plan
 
 CHARACTERS = 4.0
 """Characters in a token, where none was counted: a rule of thumb for English."""
@@ -41,7 +42,8 @@ class Length:
 
 @dataclass
 class Facts:
-    """``bases``: name -> its checkpoint, None where it is not here; ``data``: base -> data -> its :class:`Length`.
+    """``bases``: name -> its checkpoint, None where it is not here; ``data``: base -> :func:`name_data` -> its
+    :class:`Length`.
 
     ``tasks``: (number of the eval block, task) -> what it asks; ``missing``: a sentence per thing that is not here.
     """
@@ -72,9 +74,9 @@ def collect_facts(recipe: Recipe, sweeps: list[Sweep]) -> Facts:
 
     for name, model in recipe.bases.items():
         _find_base(name, model, facts)
-    for trainer, data in dict.fromkeys((sweep.plan.trainer, sweep.plan.data) for sweep in sweeps):
-        names = list(dict.fromkeys(s.base for s in sweeps if (s.plan.trainer, s.plan.data) == (trainer, data)))
-        attempt(lambda t=trainer, d=data, n=names: _count_rows(t, d, n, recipe, facts), "train")
+    for name in dict.fromkeys(name_data(sweep.plan) for sweep in sweeps):
+        same = [sweep for sweep in sweeps if name_data(sweep.plan) == name]
+        attempt(lambda s=same: _count_rows(s, recipe, facts), "train")
     metrics: set[str] = set()
     for number, block in enumerate(recipe.eval):
         where = "eval" if len(recipe.eval) == 1 else f"eval.{number}"
@@ -118,7 +120,15 @@ def _suggest_pull(path: Path) -> str:
     return "Give a model folder or a Hub id."
 
 
-def _count_rows(trainer: str, name: str, bases: list[str], recipe: Recipe, facts: Facts) -> None:
+def name_data(plan: Plan) -> str:
+    """What distinguishes the training data of two plans: the set, how it is read, its composition."""
+    composition = ", ".join(f"{group} {share:g}" for group, share in (plan.composition or {}).items())
+    rest = f" ({composition})" if composition else ""
+    return f"{plan.data}{rest}" if plan.trainer == "sft" else f"{plan.data}{rest} for {plan.trainer}"
+
+
+def _count_rows(sweeps: list[Sweep], recipe: Recipe, facts: Facts) -> None:
+    plan, name = sweeps[0].plan, sweeps[0].plan.data
     registry, path = load_registry(), Path(name).expanduser()
     if name not in registry.names("dataset"):
         if path.suffix not in {".jsonl", ".json"} and not path.exists():
@@ -129,7 +139,7 @@ def _count_rows(trainer: str, name: str, bases: list[str], recipe: Recipe, facts
             facts.missing.append(f"the training data: there is no file {name}. {mend}")
             return
     try:
-        rows = load_rows(trainer, name)
+        rows = load_rows(plan)
     except LorafairError as error:
         if path.exists():
             raise
@@ -138,15 +148,18 @@ def _count_rows(trainer: str, name: str, bases: list[str], recipe: Recipe, facts
     from lorafair.audit.estimate import count_tokens
 
     texts = ["".join(str(row.get(key) or "") for key in ("prompt", "completion", "text")) for row in rows]
-    for base in bases:
-        facts.data.setdefault(base, {})[name] = Length(len(rows), *count_tokens(facts.bases[base], texts))
+    for base in dict.fromkeys(sweep.base for sweep in sweeps):
+        facts.data.setdefault(base, {})[name_data(plan)] = Length(len(rows), *count_tokens(facts.bases[base], texts))
 
 
-def load_rows(trainer: str, name: str) -> list[Any]:
-    """The rows that a trainer would train on."""
+def load_rows(plan: Plan) -> list[Any]:
+    """The rows that a plan would train on."""
+    from lorafair.data.composition import compose_data
     from lorafair.data.pairs import load_pairs
 
-    return load_pairs(name).rows
+    data = load_pairs(plan.data)
+    found: list[Any] = compose_data(data, plan.composition, rows=plan.composition_rows, seed=plan.composition_seed).rows
+    return found
 
 
 def _count_requests(number: int, block: Any, facts: Facts, metrics: set[str]) -> None:

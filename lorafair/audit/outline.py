@@ -17,6 +17,7 @@ from lorafair.audit.estimate import (
     tell_bytes,
     tell_seconds,
 )
+from lorafair.audit.facts import name_data
 
 if TYPE_CHECKING:
     from lorafair.audit.facts import Facts
@@ -62,7 +63,7 @@ def _outline_training(
     done = [run for sweep, run in runs if (sweep.plan.out / run.name / "provenance.json").is_file()]
     rows, seconds, most = [], 0.0, 0.0
     for sweep, run in runs:
-        data, shape = facts.data.get(sweep.base, {}).get(sweep.plan.data), shapes.get(sweep.base)
+        data, shape = facts.data.get(sweep.base, {}).get(name_data(sweep.plan)), shapes.get(sweep.base)
         trained_already = (sweep.plan.out / run.name / "provenance.json").is_file()
         steps = "?" if data is None else f"{count_run_steps(run, data.rows):,}"
         weights = "?" if shape is None else f"{count_trainable(shape, run):,}"
@@ -77,7 +78,7 @@ def _outline_training(
         rows.append([sweep.base, sweep.label(run), f"{run.settings['lr']}", steps, weights, memory, cost])
     already = f", {len(done)} of them trained already" if done else ""
     lines = [f"Training: {len(runs)} runs{already}"]
-    for name in dict.fromkeys(sweep.plan.data for sweep in sweeps):
+    for name in dict.fromkeys(name_data(sweep.plan) for sweep in sweeps):
         found = next((each[name] for each in facts.data.values() if name in each), None)
         if found:
             how = "counted" if found.counted else "at four characters a token"

@@ -48,7 +48,11 @@ def compose_data(data: Any, shares: Mapping[str, float] | None, *, rows: int | N
     kind = np.full(len(data.rows), -1)  # -1: in none of the groups
     double = 0
     for place, row in enumerate(data.rows):
-        found = [k for k, (attribute, name) in enumerate(names.values()) if name in row["groups"].get(attribute, ())]
+        found = [
+            k
+            for k, (attribute, name) in enumerate(names.values())
+            if name in (row.get("groups") or {}).get(attribute, ())
+        ]
         double += len(found) > 1
         kind[place] = found[0] if found else -1
     if double:
@@ -57,12 +61,12 @@ def compose_data(data: Any, shares: Mapping[str, float] | None, *, rows: int | N
             "each other's complement. Name groups of one attribute that do not overlap."
         )
     rest = 1 - sum(shares.values())
-    parts = {k: share for k, share in enumerate(shares.values())} | ({-1: rest} if rest > TOLERANCE else {})
+    parts = dict(enumerate(shares.values())) | ({-1: rest} if rest > TOLERANCE else {})
     there = {k: int(np.sum(kind == k)) for k in parts}
     most = min(there[k] / share for k, share in parts.items())
     total = int(most + TOLERANCE) if rows is None else rows
     wanted = _round_shares(parts, total)
-    labels = {k: name for k, name in enumerate(shares)} | {-1: REST}
+    labels = dict(enumerate(shares)) | {-1: REST}
     raise_faults(
         f"composition: {data.name} has too few rows for {total} rows in all",
         (
@@ -90,7 +94,7 @@ def _find_groups(data: Any, shares: Mapping[str, float]) -> dict[str, tuple[str,
     """The groups as (attribute, name), or all faults."""
     known: dict[str, tuple[str, str]] = {}
     for row in data.rows:
-        for attribute, members in row["groups"].items():
+        for attribute, members in (row.get("groups") or {}).items():
             known |= {f"{attribute}={name}": (attribute, name) for name in members}
     faults, found = list[str](), dict[str, tuple[str, str]]()
     for group, share in shares.items():
