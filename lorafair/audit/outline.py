@@ -112,7 +112,10 @@ def _outline_questions(
     models = {base: n + sum(len(block.checkpoint or ()) for block in recipe.eval) for base, n in models.items()}
     each = sum(asked.requests for asked in facts.tasks.values())
     total = sum(models.values())
+    whole = len({number for number, _ in facts.tasks}) == len(recipe.eval)
     lines = [f"Evaluation: {total} models x {each:,} requests = {total * each:,} requests"] if recipe.eval else []
+    if recipe.eval and not whole:
+        lines = [f"Evaluation: {total} models; the requests cannot be counted without the tasks' data"]
     rows = [["task", "requests", "tokens read", "tokens written, at most"]]
     rows += [[task, f"{a.requests:,}", f"{a.read:,}", f"{a.written:,}"] for (_, task), a in facts.tasks.items()]
     lines += [f"  {line}" for line in align(rows)] if facts.tasks else []

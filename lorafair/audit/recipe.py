@@ -93,7 +93,9 @@ def _make(name: str, kind: str, doc: str, extra: dict[str, Any]) -> Any:
     return made
 
 
-Part: Any = _make("Part", "train", "What one method is trained with, over what the block says.", {})
+Part: Any = _make(
+    "Part", "train", "What one method is trained with, over what the block says.", {"data": (str | None, None)}
+)
 Train: Any = _make(
     "Train",
     "train",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -40,9 +42,12 @@ def find_methods(models: Sequence[Model]) -> list[Method]:
         found.setdefault(key, {}).setdefault(model.seed, model)
     labels = {model.label for model in models}
     methods = []
+    alike = Counter((seeds[min(seeds)].method, seeds[min(seeds)].rank) for seeds in found.values())
     for seeds in found.values():
         first = seeds[min(seeds)]
         label = f"{first.method or 'method'}{f' r={first.rank}' if first.rank else ''}"
+        if alike[first.method, first.rank] > 1:  # other bases, learning rates, …: their labels tell them apart
+            label = re.sub(rf"-seed{first.seed}(?!\d)", "", first.label)
         while label in labels:
             label += " (method)" if not label.endswith(")") else "+"
         labels.add(label)
