@@ -138,7 +138,7 @@ def test_several_bases_are_an_axis_of_one_leaderboard_and_undertraining_is_told(
     told = audit(
         tiny_recipe, out,
         *("--set", f"bases={{one: {base}, two: {other}}}", "--set", "train.by_method={}", "--set", "train.method=lora"),
-        *("--set", "train.lr=[1e-3, 1e-2, 3e-2]", "--set", "train.composition={gender=female: 0.5, gender=male: 0.5}"),
+        *("--set", "train.lr=[1e-3, 1e-2, 3e-2]", "--set", "train.composition={identity=women: 0.5, identity=men: 0.5}"),
         *("--set", "train.composition_rows=48", "--set", "statistics.undertraining={probe: kl, value: first_kl}"),
     )  # fmt: skip
     assert "training on two, lr0.03: 2 runs" in told
@@ -153,4 +153,4 @@ def test_several_bases_are_an_axis_of_one_leaderboard_and_undertraining_is_told(
     provenance = json.loads((out / "runs/one/lr0.001/lora-r2/provenance.json").read_text("utf-8"))
     (data,) = provenance["data"].values()
     assert data["rows"] == 48
-    assert data["composition"]["rows"] == {"gender=female": 24, "gender=male": 24}
+    assert data["composition"]["rows"] == {"identity=women": 24, "identity=men": 24}
