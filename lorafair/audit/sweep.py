@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lorafair.audit.schema import AXES
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.plan import DEFAULTS, Plan, Run, plan_runs
+from lorafair.registry import load_registry, load_target
 
 if TYPE_CHECKING:
     from lorafair.audit.recipe import Recipe
@@ -88,8 +90,16 @@ def _spell(block: Any, base: str, model: str, out: Path) -> Iterator[Sweep]:
         for values in itertools.product(*axes.values()):
             chosen = dict(zip(axes, values, strict=True))
             variant = _name({k: v for k, v in chosen.items() if len(axes[k]) > 1}, axes)
-            plan = make_plan({**settings, **chosen}, names, model, out / "runs" / base / variant)
+            plan = make_plan(_drop_rank({**settings, **chosen}, names), names, model, out / "runs" / base / variant)
             yield Sweep(base, variant, plan, plan_runs(plan))
+
+
+def _drop_rank(settings: dict[str, Any], methods: list[str]) -> dict[str, Any]:
+    """Without the block's rank where none of these methods has one; unknown methods are told later."""
+    registry = load_registry()
+    known = [load_target(registry.get("method", name)) for name in methods if name in registry.names("method")]
+    ranked = any("rank" in inspect.signature(target).parameters for target in known)
+    return settings if ranked or len(known) < len(methods) else {k: v for k, v in settings.items() if k != "rank"}
 
 
 def _name(chosen: dict[str, Any], axes: dict[str, list[Any]]) -> str:
