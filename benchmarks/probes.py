@@ -25,7 +25,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-WORDS = "the a woman man nurse doctor works sings in at every town house evening late with her his friend".split()
+WORDS = (
+    "the",
+    "a",
+    "woman",
+    "man",
+    "nurse",
+    "doctor",
+    "works",
+    "sings",
+    "in",
+    "at",
+    "every",
+    "town",
+    "late",
+    "with",
+    "her",
+)
 WORK = ("first", "answer", "text")
 """Texts: a prompt of 40 words and its first position only, 24 words with an answer of 16, an answer of all 40 words."""
 PROBES = ("kl", "logit_lens")

@@ -17,7 +17,8 @@ FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 def check_tokenizer(engine: Any, checkpoint: Any, texts: Iterable[str]) -> None:
     """Hold the tokenizer that lies in a checkpoint's folder, if any, against the base's, with which all texts are cut.
 
-    Padding, templates and the like may differ; tokens and how the texts are cut may not.
+    Padding, templates and the like may differ, and a token may be added at the end; what tokens mean and how the texts
+    are cut may not.
 
     Raises:
         LorafairError: naming a token or a text on which they differ, or saying that the checkpoint's cannot be read.
@@ -35,7 +36,9 @@ def check_tokenizer(engine: Any, checkpoint: Any, texts: Iterable[str]) -> None:
     except Exception as error:  # a stranger's files: tokenizers raises bare exceptions
         raise LorafairError(f"The tokenizer of {checkpoint.label} cannot be read ({error}). {mend}") from error
     words, theirs = engine.tokenizer.get_vocab(), own.get_vocab()
-    other = sorted((token for token in words.keys() | theirs.keys() if words.get(token) != theirs.get(token)), key=str)
+    numbers, names = ({number: token for token, number in each.items()} for each in (words, theirs))
+    other = [token for token in sorted(words) if token in theirs and words[token] != theirs[token]]
+    other += [names[number] for number in sorted(names) if number in numbers and names[number] not in words]
     if other:
         token = other[0]
         raise LorafairError(

@@ -53,9 +53,8 @@ def make_model(name, folder, tiny_base):
     torch.manual_seed(3)
     spread = {"init_std": 0.3} if name == "OPT" else {"initializer_range": 0.3}
     config = getattr(transformers, f"{name}Config")(**size, **shape[name], **spread)
-    getattr(transformers, f"{name}{'LMHead' if name == 'GPT2' else 'ForCausalL'}{'Model' if name == 'GPT2' else 'M'}")(
-        config
-    ).save_pretrained(folder)
+    model = {"GPT2": "GPT2LMHeadModel"}.get(name, f"{name}ForCausalLM")
+    getattr(transformers, model)(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -66,27 +65,33 @@ def open_engine(base, specs):
 
 
 def read_by_hand(model, ids):
-    """(layers + 1, positions, vocabulary) of one text, from the attributes of each architecture by name, in float64."""
+    """(layers + 1, positions, vocabulary) of one text: norm and head of each architecture by their formulas."""
     name = type(model).__name__
     with torch.no_grad():
         found = model(torch.tensor([ids]), output_hidden_states=True)
-        states = [state[0] for state in found.hidden_states[:-1]]
-        layers = []
-        for state in states:
-            rows = []
-            for position in state:  # one at a time
-                if name.startswith("Llama"):
-                    row = model.lm_head(model.model.norm(position))
-                elif name.startswith("GPT2"):
-                    row = model.lm_head(model.transformer.ln_f(position))
-                elif name.startswith("Gemma2"):
-                    row = torch.tanh(model.lm_head(model.model.norm(position)) / 3.0) * 3.0
-                else:
-                    decoder = model.model.decoder
-                    row = model.lm_head(decoder.project_out(decoder.final_layer_norm(position)))
-                rows.append(row.numpy())
-            layers.append(np.stack(rows))
-        return np.stack([*layers, found.logits[0].numpy()])
+    head = model.lm_head.weight.detach().numpy()
+    norm = {
+        "Llama": lambda: model.model.norm,
+        "GPT2L": lambda: model.transformer.ln_f,
+        "Gemma": lambda: model.model.norm,
+        "OPTFo": lambda: model.model.decoder.final_layer_norm,
+    }[name[:5]]()
+    weight = norm.weight.detach().numpy()
+    layers = []
+    for state in found.hidden_states[:-1]:
+        rows = []
+        for position in state[0].numpy():  # one at a time
+            if name.startswith(("Llama", "Gemma")):
+                row = position / np.sqrt((position**2).mean() + model.config.rms_norm_eps)
+                row = head @ (row * (1 + weight if name.startswith("Gemma") else weight))
+            else:
+                row = (position - position.mean()) / np.sqrt(position.var() + norm.eps)
+                row = row * weight + norm.bias.detach().numpy()
+                row = model.model.decoder.project_out.weight.detach().numpy() @ row if name.startswith("OPT") else row
+                row = head @ row
+            rows.append(np.tanh(row / 3.0) * 3.0 if name.startswith("Gemma") else row)
+        layers.append(np.stack(rows))
+    return np.stack([*layers, found.logits[0].numpy()])
 
 
 def compare_by_hand(ours, base):
