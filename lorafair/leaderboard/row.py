@@ -105,12 +105,14 @@ def build_rows(
                 mine = [of[key] for key in keys if key in of]
                 rows += _rows(model, column, samples[model.label, column.task], summary, mine, settings)
     rows += describe_groups(audit, rows, references, settings, metrics)
-    more, claims = add_methods(audit, columns, references, function, settings, choice, _rows)
+    layered = {(one.task, name) for one in audit.samples for name in one.layers}  # dozens: of checkpoints only
+    plain = [column for column in columns if (column.task, column.metric) not in layered]
+    more, claims = add_methods(audit, plain, references, function, settings, choice, _rows)
     claims += apply_decisions(rows + more, audit)
     more += describe_models(audit)
     rows, why, remarks = add_failures(rows + more, audit, columns, function, failed, metrics)
     computed = [metric, *find_computed((one.name for one in metrics), rows, audit)]
-    notes = [note for one in audit.samples for note in one.notes] + empty + remarks + choice.describe(columns)
+    notes = [note for one in audit.samples for note in one.notes] + empty + remarks + choice.describe(plain)
     return Rows(rows, settings, family, notes, why, computed, claims)
 
 
