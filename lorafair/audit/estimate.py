@@ -46,6 +46,11 @@ class Shape:
     vocabulary: int
     linear: dict[str, tuple[int, int]]
 
+    def count_active(self, head: bool = False) -> int:
+        """Weights that every token meets: of the linear layers, and of the output over the vocabulary."""
+        inside = sum(left * right for left, right in self.linear.values())
+        return inside + (0 if head else self.vocabulary * self.width)
+
 
 def read_shape(base: Checkpoint) -> Shape:
     """A base's shape from its config and the headers of its weights; no weights are read."""
@@ -106,9 +111,9 @@ def estimate_memory(shape: Shape, run: Run, longest: int, *, last: bool, head: b
     return PROCESS + copies * shape.parameters * size + rest + activations
 
 
-def count_operations(shape: Shape, run: Run, tokens: float) -> float:
+def count_operations(shape: Shape, run: Run, tokens: float, head: bool = False) -> float:
     """Floating-point operations of training on so many tokens: 6 per weight and token, 4 where the base is frozen."""
-    return (6 if run.settings["method"] == "full" else 4) * shape.parameters * tokens
+    return (6 if run.settings["method"] == "full" else 4) * shape.count_active(head) * tokens
 
 
 def measure_rate(seconds: float = 0.3) -> float:
@@ -134,6 +139,16 @@ def tell_seconds(amount: float) -> str:
     if amount < 120:
         return f"{amount:.0f} s"
     return f"{amount / 60:.0f} min" if amount < 7200 else f"{amount / 3600:.1f} h"
+
+
+def count_patches(base: Checkpoint | None) -> tuple[float, int, bool]:
+    """(mean, longest, whether they were counted) of an image's patches, and one more for the class token."""
+    config = base.config if base else {}
+    size, patch = config.get("image_size", 224), config.get("patch_size", 16)
+    if not isinstance(size, int) or not isinstance(patch, int) or patch < 1:
+        return 197.0, 197, False
+    count = (size // patch) ** 2 + 1
+    return float(count), count, bool(config)
 
 
 def count_tokens(base: Checkpoint | None, texts: list[str]) -> tuple[float, int, bool]:

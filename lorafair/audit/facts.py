@@ -145,20 +145,23 @@ def _count_rows(sweeps: list[Sweep], recipe: Recipe, facts: Facts) -> None:
             raise
         facts.missing.append(f"the training data {name}: {error}")
         return
-    from lorafair.audit.estimate import count_tokens
+    from lorafair.audit.estimate import count_patches, count_tokens
 
     texts = ["".join(str(row.get(key) or "") for key in ("prompt", "completion", "text")) for row in rows]
     for base in dict.fromkeys(sweep.base for sweep in sweeps):
-        facts.data.setdefault(base, {})[name_data(plan)] = Length(len(rows), *count_tokens(facts.bases[base], texts))
+        found = facts.bases[base]
+        count = count_patches(found) if rows and "image" in rows[0] else count_tokens(found, texts)
+        facts.data.setdefault(base, {})[name_data(plan)] = Length(len(rows), *count)
 
 
 def load_rows(plan: Plan) -> list[Any]:
     """The rows that a plan would train on."""
     from lorafair.data.composition import compose_data
-    from lorafair.data.pairs import load_pairs
+    from lorafair.training_data import load_training_data
 
-    data = load_pairs(plan.data)
-    found: list[Any] = compose_data(data, plan.composition, rows=plan.composition_rows, seed=plan.composition_seed).rows
+    data = load_training_data(plan.trainer, plan.data, plan.data_options)
+    data = compose_data(data, plan.composition, rows=plan.composition_rows, seed=plan.composition_seed)
+    found: list[Any] = data.rows
     return found
 
 

@@ -20,9 +20,10 @@ from lorafair.audit.estimate import (
 from lorafair.audit.facts import name_data
 
 if TYPE_CHECKING:
-    from lorafair.audit.facts import Facts
+    from lorafair.audit.facts import Facts, Length
     from lorafair.audit.recipe import Recipe
     from lorafair.audit.sweep import Sweep
+    from lorafair.plan import Run
 
 
 def outline_audit(recipe: Recipe, sweeps: Sequence[Sweep], facts: Facts, out: Path, name: str) -> str:
@@ -65,14 +66,17 @@ def _outline_training(
     for sweep, run in runs:
         data, shape = facts.data.get(sweep.base, {}).get(name_data(sweep.plan)), shapes.get(sweep.base)
         trained_already = (sweep.plan.out / run.name / "provenance.json").is_file()
-        steps = "?" if data is None else f"{count_run_steps(run, data.rows):,}"
+        steps = "?" if data is None else f"{count_run_steps(run, data):,}"
         weights = "?" if shape is None else f"{count_trainable(shape, run):,}"
         memory = cost = "?"
         if data is not None and shape is not None and rate is not None:
             head = sweep.plan.trainer in HEADS
-            amount = estimate_memory(shape, run, data.longest, last=run is sweep.runs[-1], head=head)
+            packed = sweep.plan.trainer == "lm"
+            longest = run.settings["max_length"] if packed else data.longest
+            amount = estimate_memory(shape, run, longest, last=run is sweep.runs[-1], head=head)
             most = max(most, amount)
-            time = count_operations(shape, run, run.settings["epochs"] * data.rows * data.mean) / rate / EFFICIENCY
+            passes = run.settings["epochs"]
+            time = count_operations(shape, run, passes * data.rows * data.mean, head) / rate / EFFICIENCY
             seconds += 0.0 if trained_already else time
             memory, cost = tell_bytes(amount), "trained already" if trained_already else tell_seconds(time)
         rows.append([sweep.base, sweep.label(run), f"{run.settings['lr']}", steps, weights, memory, cost])
@@ -98,10 +102,15 @@ def _outline_training(
 HEADS = ("classify", "image")
 
 
-def count_run_steps(run: Any, rows: int) -> int:
-    """Optimizer steps of a run on so many rows."""
+def count_run_steps(run: Run, data: Length) -> int:
+    """Optimizer steps of a run; of packed texts the blocks are counted, from the mean number of tokens."""
+    from math import ceil
+
     from lorafair.training import count_steps
 
+    rows = data.rows
+    if run.settings["trainer"] == "lm" and (run.settings.get("trainer_options") or {}).get("packing", True):
+        rows = ceil(data.rows * data.mean / run.settings["max_length"])
     return count_steps(rows, run.settings["batch_size"], run.settings["epochs"])
 
 
@@ -125,7 +134,7 @@ def _outline_questions(
         lines.append(f"Probe {probe.name}: {total} models, on {probe.data or ', '.join(probe.task)}"
                      + (f", at most {probe.limit:g}" if probe.limit else ""))  # fmt: skip
     tokens = sum(asked.read + asked.written for asked in facts.tasks.values())
-    work = sum(2 * shapes[base].parameters * tokens * n for base, n in models.items() if base in shapes)
+    work = sum(2 * shapes[base].count_active() * tokens * n for base, n in models.items() if base in shapes)
     return lines, work / rate / EFFICIENCY if rate else 0.0
 
 
