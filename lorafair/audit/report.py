@@ -59,6 +59,12 @@ def write_report(recipe: Recipe, out: Path, notes: Sequence[str], outcome: Outco
         audit, seed=stated.seed, resamples=stated.resamples, asked=tuple(recipe.report.metric), choice=choice
     )
     found.notes[:0] = notes
+    more: list[Path] = []
+    if stated.undertraining is not None and recipe.probes:
+        from lorafair.audit.undertraining import write_undertraining
+
+        more, said = write_undertraining(recipe, out, found.rows)
+        found.notes[len(notes) : len(notes)] = said
     expand_metrics(tuple(recipe.report.metric), found.rows, audit)
     lines = build_lines(found.rows, bases=[m.label for m in audit.models if m.kind == "base"], against=None)
     title = recipe.report.title or recipe.title or "Is it less fair?"
@@ -82,9 +88,5 @@ def write_report(recipe: Recipe, out: Path, notes: Sequence[str], outcome: Outco
             part.replace(out / name)
     except OSError as error:
         raise LorafairError(f"{out} cannot be written: {error.strerror}. What was answered is kept.") from error
-    outcome.written += [out / name for name in (*files, "rows.jsonl")]
+    outcome.written += [out / name for name in (*files, "rows.jsonl")] + more
     outcome.failed += found.failed
-    if stated.undertraining is not None and recipe.probes:
-        from lorafair.audit.undertraining import write_undertraining
-
-        outcome.written += write_undertraining(recipe, out, found.rows)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from lorafair.audit.recipe import Recipe
 
 
+TOLD = 4
+
+
 @dataclass(frozen=True)
 class Question:
     """One quantity of one method on one base, over its runs: ``models`` with their rank, distance and gap.
@@ -38,14 +41,14 @@ class Question:
     answer: Explained
 
 
-def write_undertraining(recipe: Recipe, out: Path, rows: Sequence[Row]) -> list[Path]:
+def write_undertraining(recipe: Recipe, out: Path, rows: Sequence[Row]) -> tuple[list[Path], list[str]]:
     """Write ``undertraining.json``, ``undertraining.md`` and ``undertraining.svg`` into ``out``.
 
     Args:
         rows: those of the audit's leaderboard.
 
     Returns:
-        The files.
+        the files, and a sentence for each of the first ``TOLD`` questions, levels first, for the notes of tables.
 
     Raises:
         LorafairError: if the probe gave no distance for any checkpoint, or a file cannot be written.
@@ -74,7 +77,20 @@ def write_undertraining(recipe: Recipe, out: Path, rows: Sequence[Row]) -> list[
             (out / name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise LorafairError(f"{out} cannot be written: {error.strerror}.") from error
-    return [out / name for name in files]
+    first = sorted(questions, key=lambda one: one.quantity != "level")[:TOLD]
+    return [out / name for name in files], [tell_question(one) for one in first]
+
+
+def tell_question(one: Question) -> str:
+    """A question and its answer in one sentence."""
+    where = f"{one.metric} of {one.task}, {one.quantity}, {one.method} on {one.base}"
+    told = one.answer
+    if told.share is None or told.low is None or told.high is None:
+        return f"Rank or under-training, {where}: not estimable ({told.reason})"
+    return (
+        f"Rank or under-training, {where}: under-training explains {told.share:.2f} [{told.low:.2f}, {told.high:.2f}] of "
+        f"the differences between {told.ranks} ranks ({told.runs} runs)"
+    )
 
 
 def read_distances(folder: Path, probe: str, value: str) -> dict[str, float]:
