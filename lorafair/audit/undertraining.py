@@ -88,8 +88,8 @@ def tell_question(one: Question) -> str:
     if told.share is None or told.low is None or told.high is None:
         return f"Rank or under-training, {where}: not estimable ({told.reason})"
     return (
-        f"Rank or under-training, {where}: under-training explains {told.share:.2f} [{told.low:.2f}, {told.high:.2f}] of "
-        f"the differences between {told.ranks} ranks ({told.runs} runs)"
+        f"Rank or under-training, {where}: under-training explains {told.share:.2f} [{told.low:.2f}, "
+        f"{told.high:.2f}] of the differences between {told.ranks} ranks ({told.runs} runs)"
     )
 
 
@@ -126,6 +126,8 @@ def pose_questions(recipe: Recipe, rows: Sequence[Row], distances: dict[str, dic
     for row in rows:
         if row.claim != "checkpoint" or row.planted or not row.rank or not row.method or row.failed:
             continue
+        if not wanted and row.probe:
+            continue  # a distance is no gap
         if wanted and not {row.metric, f"{row.task}/{row.metric}"} & wanted:
             continue
         base, label = row.model.split(":", 1) if several and ":" in row.model else (next(iter(recipe.bases)), row.model)
