@@ -119,7 +119,8 @@ def probe_bases(
     for base, model in recipe.bases.items():
         checkpoints = list_checkpoints(recipe, sweeps, base)
         for probe in recipe.probes:
-            fields = {"tasks": ()} | list_fields(probe, ProbePlan) | {"checkpoints": checkpoints, "probe": probe.name}
+            fields = {"tasks": (), "engine": probe.engine} | list_fields(probe, ProbePlan)
+            fields |= {"checkpoints": checkpoints, "probe": probe.name}
             say(f"probing {base} and {len(checkpoints)} checkpoints: {probe.name}")
             found = run_probe(ProbePlan(base=model, out=out / "results" / base, **fields), say)
             say(f"{found.asked} checkpoints probed, {len(found.files) - found.asked} were probed already")
