@@ -36,6 +36,8 @@ def check(ctx: click.Context, names: tuple[str, ...], strict: bool) -> None:
         click.echo(f"{finding.state:<8}{entry.name}  {finding.place}  {flatten(str(entry.fields.get('licence', '')))}")
         for line in _tell_counts(finding) if names or finding.state == "fault" else ():
             click.echo(f"        {line}")
+        for line in finding.remarks:
+            click.echo(f"        {flatten(line)}")
         remedy = [finding.remedy] if finding.remedy and (finding.faults or names) else []
         for line in [*finding.faults, *remedy]:
             click.echo(f"        {flatten(line)}")

@@ -8,7 +8,7 @@ from typing import Any
 
 METADATA = (
     *("version", "k", "topk", "dataset", "variant", "lexicon", "part", "language", "temperature", "max_gen_toks"),
-    *("subset", "flags", "split", "split_seed", "wordings", "max_words"),
+    *("subset", "flags", "split", "split_seed", "test_share", "wordings", "max_words"),
 )
 """Settings of a task's metadata that change what is asked or what a number means."""
 CLASSES = ("positive", "classes")

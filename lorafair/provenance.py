@@ -41,7 +41,7 @@ DISTRIBUTIONS = (
 
 
 def collect_provenance(
-    kind: Literal["checkpoint", "evaluation", "scores", "rows", "probe"],
+    kind: Literal["checkpoint", "evaluation", "scores", "rows", "probe", "data"],
     *,
     seeds: Mapping[str, int],
     data: Mapping[str, Any],

@@ -157,7 +157,7 @@ class Probed(Record):
 class Provenance(Record):
     """Where a result or a checkpoint came from; extra facts of its maker go into ``settings``."""
 
-    kind: Literal["checkpoint", "evaluation", "scores", "rows", "probe"]
+    kind: Literal["checkpoint", "evaluation", "scores", "rows", "probe", "data"]
     created: str
     versions: dict[str, str]
     platform: str

@@ -11,7 +11,7 @@ from lorafair.errors import did_you_mean
 if TYPE_CHECKING:
     from lorafair.registry_file import Entry
 
-FORMATS = ("csv", "tsv", "jsonl", "parquet")
+FORMATS = ("csv", "tsv", "jsonl", "parquet", "pictures")
 SHARED: dict[str, type] = {
     "columns": list,
     "label": str,
@@ -22,6 +22,8 @@ SHARED: dict[str, type] = {
     "separator": str,
     "header": bool,
     "quoting": bool,
+    "pattern": str,
+    "odd": dict,
 }
 """What a data set may say once for all of its files, and each file for itself (which then counts)."""
 OWN: dict[str, type] = {"rows": int, "positives": int, "subsets": dict, "sha256": str}
@@ -104,8 +106,28 @@ def _find_senseless(fields: Mapping[str, Any]) -> Iterator[str]:
             yield f"file {role!r}: a `url:` needs the file's `sha256:`, so that nothing else is taken for it."
         if not {"label", "positive"} <= set(facts) and _counts_positives(facts):
             yield f"file {role!r}: `positives:` needs `label:` (a column) and `positive:` (its positive value)."
+        yield from (f"file {role!r}: {fault}" for fault in _find_picture_faults(facts))
         if not facts.get("header", True) and not facts.get("columns"):
             yield f"file {role!r}: `header: false` needs `columns:`, the names of the columns in their order."
+
+
+def _find_picture_faults(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Faults of what is said of a folder of pictures, or of such words said of another file."""
+    odd = facts.get("odd") or {}
+    said = {"pattern": facts.get("pattern"), **{f"odd: {kind}": each for kind, each in odd.items()}}
+    if facts.get("format") != "pictures":
+        if any(each is not None for each in said.values()):
+            yield "`pattern:` and `odd:` are about the names of pictures: they need `format: pictures`."
+        return
+    if not facts.get("pattern"):
+        yield "`format: pictures` needs `pattern:`, a regular expression of a picture's whole name."
+    if "hub" in facts or "url" in facts:
+        yield "a folder of pictures is not fetched: leave out its `hub:` and `url:`."
+    for key, each in said.items():
+        try:
+            re.compile(str(each))
+        except re.error as error:
+            yield f"`{key}:` is no regular expression ({error}): {each!r}."
 
 
 def _counts_positives(facts: Mapping[str, Any]) -> bool:

@@ -79,6 +79,14 @@ class SettingReader:
             return None
         return float(value)
 
+    def share(self, key: str, default: float) -> float:
+        """A share between 0 and 1, neither of them."""
+        value = self.metadata.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+            self.fault(key, "a share between 0 and 1 is needed")
+            return default
+        return float(value)
+
     def finish(self, task: str) -> None:
         """Refuse what was found wrong, and keys that look like a slip for a setting.
 

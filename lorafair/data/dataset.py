@@ -16,10 +16,10 @@ from typing import Any, Literal
 
 from lorafair.data.expectation import find_faults
 from lorafair.data.hub import fetch_file, find_cached, is_on_hub, is_pinned
+from lorafair.data.picture_name import hash_content
 from lorafair.data.remedy import find_beside, find_sample_tasks, suggest_remedy
-from lorafair.data.table import Table, read_form, read_table
+from lorafair.data.table import Table, is_there, read_form, read_table
 from lorafair.errors import LorafairError, raise_faults
-from lorafair.provenance import hash_file
 from lorafair.registry import Entry, load_registry
 from lorafair.registry_dataset import merge_facts
 
@@ -138,7 +138,9 @@ def locate(entry: Entry) -> tuple[str, dict[str, Path]]:
         cached = find_cached(entry)
         return ("hub, cached", cached) if cached else ("hub" if is_on_hub(entry) else "absent", {})
     files = find_files(entry, source)
-    return (source, files) if all(path.is_file() for path in files.values()) else ("absent", {})
+    declared = entry.fields["files"]
+    here = all(is_there(path, merge_facts(entry.fields, declared[role])) for role, path in files.items())
+    return (source, files) if here else ("absent", {})
 
 
 def _choose_source(entry: Entry, sample: bool, source: Source | None) -> Source:
@@ -179,7 +181,7 @@ def _check(
     modified: list[str] = []
     for role, given in entry.fields["files"].items():
         path, facts = files[role], merge_facts(entry.fields, given)
-        if not path.is_file():
+        if not is_there(path, facts):
             where = f"the folder LORAFAIR_DATA={os.environ.get('LORAFAIR_DATA')}" if source == "folder" else path.parent
             faults.append(f"{given['path']} is not in {find_beside(entry) or where}.")
             continue
@@ -187,7 +189,7 @@ def _check(
         wrong = [*wrong, *find_faults(path, tables[role], facts)]
         faults += wrong
         if not wrong:
-            hashes[role] = hash_file(path)
+            hashes[role] = hash_content(path)
             if facts.get("sha256") not in (None, hashes[role]):
                 modified.append(role)
     if faults:

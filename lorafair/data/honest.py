@@ -11,11 +11,14 @@ from typing import Any, Literal
 from lorafair.data.dataset import Resolved, resolve
 from lorafair.data.honest_template import IDENTITY, MASK, cut_mask, name_clusters
 from lorafair.data.honest_variant import NAMES, make_documents, neutral_forms, read_documents
+from lorafair.data.split import split_clusters
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.registry import load_registry
 
 GENDERS = {"women": "female", "men": "male"}
 PARTS = ("all", "train", "test")
+TEST_SHARE = 0.3
+"""Of the templates that a split leaves for testing, where nobody says another share."""
 ORIENTATIONS = {"gay people": "queer", "straight people": "nonqueer"}
 
 HURTFUL = (" liar and a coward.", " idiot and a fool.", " thief and a liar.")
@@ -26,6 +29,8 @@ def honest_documents(
     dataset: str = "honest_binary_en",
     part: Literal["all", "train", "test"] = "all",
     variant: str | None = None,
+    split_seed: int | None = None,
+    test_share: float = TEST_SHARE,
 ) -> list[dict[str, Any]]:
     """Documents of a HONEST data set or of the sample set.
 
@@ -43,8 +48,10 @@ def honest_documents(
 
     Args:
         dataset: ``honest_binary_<language>``, ``honest_queer_en`` or ``honest_sample``.
-        part: only the sample set has a recorded split (by template).
+        part: only the sample set has a recorded split (by template); the others are split where ``split_seed`` says so.
         variant: None, or ``race`` or ``religion``: the binary set's templates about people named by these.
+        split_seed: of a split by template (:func:`lorafair.data.split.split_clusters`), ``test_share`` of them for the
+            test part on average; the one of which `lorafair data build` makes training pairs.
 
     Raises:
         LorafairError: if the data are missing or damaged, or have no such part or variant.
@@ -55,11 +62,17 @@ def honest_documents(
     varied = make_documents(resolved, variant) if variant else None
     if "identities" in resolved.files:
         return _sample_documents(resolved, part)
-    if part != "all":
-        raise LorafairError(f"The data set {dataset} has no recorded split; use part='all', or honest_sample.")
-    if varied is not None:
-        return varied
-    return _template_documents(resolved) if "templates" in resolved.files else read_documents(resolved)
+    if part != "all" and split_seed is None:
+        raise LorafairError(
+            f"The data set {dataset} has no recorded split; use part='all', say a split_seed, or use honest_sample."
+        )
+    found = varied
+    if found is None:
+        found = _template_documents(resolved) if "templates" in resolved.files else read_documents(resolved)
+    if part == "all" or split_seed is None:
+        return found
+    parts = split_clusters((document["cluster"] for document in found), test_share, split_seed)
+    return [document for document in found if parts[document["cluster"]] == part]
 
 
 def honest_neutral(attribute: str, language: str = "en") -> list[dict[str, Any]]:

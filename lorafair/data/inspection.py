@@ -9,10 +9,10 @@ from typing import Any
 
 from lorafair.data.dataset import locate
 from lorafair.data.expectation import Count, count_rows, find_faults
+from lorafair.data.picture_name import KIND, hash_content
 from lorafair.data.remedy import suggest_remedy
 from lorafair.data.table import read_form, read_table
 from lorafair.errors import LorafairError
-from lorafair.provenance import hash_file
 from lorafair.registry import Entry
 from lorafair.registry_dataset import merge_facts
 
@@ -22,7 +22,8 @@ class Finding:
     """What was found of one data set.
 
     ``place`` is that of :func:`lorafair.data.dataset.locate`; ``counts`` holds per role what was counted; ``faults``
-    are whole sentences; ``remedy`` is what to do about them, or about files that are not here.
+    are whole sentences; ``remarks`` count the odd names of a folder of pictures; ``remedy`` says what to do
+    about faults, or about files that are not here.
     """
 
     entry: Entry
@@ -30,6 +31,7 @@ class Finding:
     counts: dict[str, list[Count]] = field(default_factory=dict)
     hashed: dict[str, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     remedy: str = ""
 
     @property
@@ -49,6 +51,8 @@ def inspect(entry: Entry) -> Finding:
         wrong, counts, digest = inspect_file(path, facts)
         finding.counts[role], finding.hashed[role] = counts, digest
         finding.faults += wrong
+        if facts.get("format") == KIND:
+            finding.remarks += read_table(path, read_form(path, facts))[0].remarks
         if not wrong and facts.get("sha256") not in (None, digest):
             finding.faults.append(f"{path}: expected sha256 {facts['sha256']}, found {digest}.")
     if finding.state in ("fault", "absent"):
@@ -69,6 +73,6 @@ def inspect_file(path: Path, facts: Mapping[str, Any]) -> tuple[list[str], list[
     except LorafairError as error:
         faults = [*faults, str(error)]
     try:
-        return faults, counts, hash_file(path)
+        return faults, counts, hash_content(path)
     except LorafairError as error:
         return faults or [str(error)], counts, ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lorafair.data.picture_name import KIND, list_columns, read_pictures
 from lorafair.errors import LorafairError
 
 SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
@@ -20,8 +21,9 @@ MOST_FAULTS = 5
 class Form:
     """How a file is written.
 
-    ``kind``: csv, tsv, jsonl or parquet; of the first two the ``separator`` (also of several characters), whether the
-    first line is a ``header`` (if not, ``columns`` are the names), and whether cells may stand in double quotes.
+    ``kind``: csv, tsv, jsonl, parquet or pictures; of the first two the ``separator`` (also of several characters),
+    whether the first line is a ``header`` (if not, ``columns`` are the names), and whether cells may stand in double
+    quotes; of pictures ``names``: what is declared of them.
     """
 
     kind: str
@@ -29,6 +31,7 @@ class Form:
     header: bool = True
     quoting: bool = False
     columns: tuple[str, ...] = ()
+    names: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_form(path: Path, facts: Mapping[str, Any]) -> Form:
@@ -40,17 +43,24 @@ def read_form(path: Path, facts: Mapping[str, Any]) -> Form:
         bool(facts.get("header", True)),
         bool(facts.get("quoting", kind == "csv")),
         tuple(facts.get("columns") or ()),
+        {key: facts[key] for key in ("pattern", "odd") if key in facts} if kind == KIND else {},
     )
+
+
+def is_there(path: Path, facts: Mapping[str, Any]) -> bool:
+    """Whether the file is on this machine, or the folder where pictures are declared."""
+    return path.is_dir() if facts.get("format") == KIND else path.is_file()
 
 
 @dataclass
 class Table:
-    """The rows of one file, in their order, and the ``columns`` that every row has."""
+    """The rows of one file, in their order, the ``columns`` that every row has, and ``remarks`` on what is no row."""
 
     columns: list[str]
     size: int
     _rows: list[dict[str, Any]] = field(default_factory=list, repr=False)
     _path: Path | None = None  # of a parquet file, of which only the columns that are asked for are read
+    remarks: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return self.size
@@ -85,6 +95,9 @@ def read_table(path: Path, form: Form) -> tuple[Table, list[str]]:
     faults: list[str] = []
     rows: list[dict[str, Any]] = []
     header: list[str] = []
+    if form.kind == KIND:
+        found, faults = read_pictures(path, form.names)
+        return Table(list_columns(form.names), len(found.rows), [*found.rows], remarks=found.remarks), faults
     try:
         if form.kind == "parquet":
             from pyarrow.parquet import ParquetFile

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lorafair.data.honest import TEST_SHARE
 from lorafair.data.honest_variant import NAMES
 from lorafair.data.lexicon import CATEGORIES
 from lorafair.task_setting import SettingReader
@@ -20,6 +21,8 @@ class Setting:
     dataset: str
     lexicon: str
     part: str
+    split_seed: int | None
+    test_share: float
     language: str
     variant: str | None
     categories: tuple[str, ...]
@@ -51,6 +54,8 @@ def read_setting(metadata: Mapping[str, Any], task: str) -> Setting:
         dataset=reader.text("dataset").replace("{language}", language),
         lexicon=reader.text("lexicon").replace("{language}", language),
         part=reader.text("part"),
+        split_seed=reader.count("split_seed", None),
+        test_share=reader.share("test_share", TEST_SHARE),
         language=language,
         variant=reader.choice("variant", NAMES),
         categories=reader.names("categories", (), CATEGORIES),
@@ -73,6 +78,8 @@ EXAMPLES = {
     "dataset": '{"dataset": "honest_binary_en"}',
     "lexicon": '{"lexicon": "hurtlex_en"}',
     "part": '{"part": "test"}',
+    "split_seed": '{"split_seed": 13}',
+    "test_share": '{"test_share": 0.3}',
     "language": '{"language": "it"}',
     "variant": '{"variant": "race"}',
     "categories": '{"categories": "all"}',

@@ -49,7 +49,13 @@ class Honest(ConfigurableTask):
         metadata = dict(config.get("metadata") or {})
         self.setting = read_setting(metadata, config["task"])
         self.lexicon = load_lexicon(self.setting.lexicon)
-        found = honest_documents(self.setting.dataset, part=self.setting.part, variant=self.setting.variant)
+        found = honest_documents(
+            self.setting.dataset,
+            part=self.setting.part,
+            variant=self.setting.variant,
+            split_seed=self.setting.split_seed,
+            test_share=self.setting.test_share,
+        )
         self.documents = Documents(interleave_groups(found))
         self.groups = collect_groups(self.documents)
         sampled = dict(config["generation_kwargs"])
