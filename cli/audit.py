@@ -30,8 +30,18 @@ from .plugins_timeout import add_plugin_timeout
     metavar="KEY=VALUE",
     help="Over the recipe's value: train.rank=[2,8], eval.limit=20, probes.0.limit=10; repeatable.",
 )
+@click.option("--resume/--no-resume", default=True, help="Go on with interrupted training, or start it over.")
+@click.option("--overwrite", is_flag=True, help="Train again what is trained already.")
 @add_plugin_timeout
-def command(recipe: str, dry_run: bool, only: tuple[str, ...], out: Path | None, values: tuple[str, ...]) -> None:
+def command(
+    recipe: str,
+    dry_run: bool,
+    only: tuple[str, ...],
+    out: Path | None,
+    values: tuple[str, ...],
+    resume: bool,
+    overwrite: bool,
+) -> None:
     """Train, evaluate, probe, compare and report what RECIPE says: a YAML file, or the name of a shipped recipe.
 
     The recipe is checked whole before anything runs, and the family of claims is written down before the first answer.
@@ -53,7 +63,7 @@ def command(recipe: str, dry_run: bool, only: tuple[str, ...], out: Path | None,
     found = read_schema(source)
     name = found.name or Path(source.name).stem
     folder = out or Path("audits") / Path(name).name
-    sweeps = plan_sweeps(found, folder)
+    sweeps = [sweep.train_with(resume=resume, overwrite=overwrite) for sweep in plan_sweeps(found, folder)]
     facts = collect_facts(found, sweeps)
     if dry_run:
         from lorafair.audit.outline import outline_audit

@@ -17,9 +17,7 @@ from .plugins_timeout import add_plugin_timeout
 )
 @click.option("--prompt-column", required=True, metavar="NAME", help="Where the prompt is; inside an object: a.b")
 @click.option("--completion-column", required=True, metavar="NAME", help="Where the completion is.")
-@click.option(
-    "--group", "groups", multiple=True, metavar="ATTRIBUTE=COLUMN", help="A column of groups; repeatable."
-)
+@click.option("--group", "groups", multiple=True, metavar="ATTRIBUTE=COLUMN", help="A column of groups; repeatable.")
 @click.option("--cluster-column", metavar="NAME", help="What is never in both parts; default: the prompt.")
 @click.option("--scorer", metavar="NAME", help="Leave out completions that it finds toxic.")
 @click.option("--threshold", type=float, default=0.5, show_default=True, help="With --scorer: toxic from here on.")

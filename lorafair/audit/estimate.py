@@ -35,6 +35,10 @@ SMALL = {"ia3": 1, "vera": 1, "prompt_tuning": 1, "prefix_tuning": 1, "fractiona
 """Methods counted like LoRA of that rank, an upper bound."""
 
 
+OLDER = {"q_proj": "query", "k_proj": "key", "v_proj": "value"}
+"""Names of modules -> what files of vision transformers still call them."""
+
+
 @dataclass(frozen=True)
 class Shape:
     """A model's numbers: parameters, layers, width, inner width, vocabulary, and (in, out) of each linear layer."""
@@ -84,6 +88,7 @@ def count_trainable(shape: Shape, run: Run) -> int:
         return shape.parameters
     targets = run.settings.get("target_modules")
     named = None if targets in (None, "all-linear") else [targets] if isinstance(targets, str) else list(targets)
+    named = None if named is None else [*named, *(OLDER[name] for name in named if name in OLDER)]
     chosen = [
         sizes
         for name, sizes in shape.linear.items()

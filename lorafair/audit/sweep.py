@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,10 @@ class Sweep:
     def label(self, run: Run) -> str:
         """What a run's checkpoint is called: its own name, and the variant."""
         return "-".join(filter(None, (run.name, self.variant)))
+
+    def train_with(self, *, resume: bool, overwrite: bool) -> Sweep:
+        """The same sweep that goes on with interrupted runs or not, and trains again what is trained or not."""
+        return replace(self, plan=replace(self.plan, resume=resume, overwrite=overwrite))
 
     def checkpoints(self) -> dict[str, Path]:
         """Label -> folder of each run's checkpoint, there or not."""

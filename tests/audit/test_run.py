@@ -66,7 +66,9 @@ def test_killed_and_interrupted_it_goes_on_and_trains_and_asks_nothing_twice(fin
     assert (out / "runs/tiny/lora-r2/adapter_model.safetensors").stat().st_mtime_ns == finished["trained"]
     assert "already trained" in finished["told"]
     answers, different = count_answers(out)
-    assert answers == different == 64
+    assert answers == different >= 64  # those of the verification beside the tasks'
+    asked, stored = map(int, re.search(r"(\d+) requests asked, (\d+) were stored", finished["told"]).groups())
+    assert asked + stored == 64
     for name in ("report.html", "leaderboard.md", "leaderboard.csv", "rows.jsonl", "audit.json", "recipe.yaml"):
         assert (out / name).stat().st_size > 0
     assert not list(out.glob("runs/*/.partial-*"))
