@@ -60,6 +60,16 @@ def read_pairs(value: Any) -> Any:
     return value
 
 
+def read_number(value: Any) -> Any:
+    """Text that is a number as one, where a setting may be a number or a word (YAML 1.1 reads 1e-4 as text)."""
+    if isinstance(value, list):
+        return [read_number(each) for each in value]
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
 def _field(key: str, hint: Any, default: Any, *, axes: bool) -> Any:
     """(annotation, default) of one key of a section, from the plan's own type."""
     if key in CHOICES:
@@ -75,6 +85,7 @@ def _field(key: str, hint: Any, default: Any, *, axes: bool) -> Any:
         hint = dict[str, Any]
     listed = typing.get_origin(hint) is list
     checks = [BeforeValidator(refuse_flag)] * numbers + [BeforeValidator(wrap)] * listed
+    checks += [BeforeValidator(read_number)] * (float in kinds and str in kinds)
     checks += [BeforeValidator(read_pairs)] * key.endswith("_option")
     for check in checks:
         hint = Annotated[hint, check]

@@ -17,7 +17,7 @@ from lorafair.errors import LorafairError, did_you_mean, raise_faults
 if TYPE_CHECKING:
     from lorafair.audit.recipe import Recipe
 
-AXES = ("lr", "epochs", "batch_size", "alpha", "composition", "objective", "max_length", "weight_decay")
+AXES = ("lr", "epochs", "batch_size", "alpha", "composition", "objective", "augment", "max_length", "weight_decay")
 """Settings of training that may be lists: every combination is trained, beside methods × ranks × seeds."""
 MOST_FAULTS = 30
 
