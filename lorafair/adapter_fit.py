@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lorafair.errors import LorafairError
+from lorafair.model_shape import list_shapes
 from lorafair.safetensor import read_headers
 
 DIGITS = "0123456789."
@@ -25,6 +26,7 @@ def hold_against_base(
     base_hash: str,
     provenance: dict[str, Any] | None,
     any_base: bool = False,
+    kind: str | None = None,
 ) -> list[str]:
     """Hold an adapter's own record and the shapes of its weights against a base, without loading either.
 
@@ -33,6 +35,7 @@ def hold_against_base(
         shapes: tensor name to shape, of the adapter's weights.
         base_path: folder of the base; ``base_hash`` is the hash of its weights.
         provenance: the adapter's ``provenance.json``, where it has one.
+        kind: what it classifies; None where it generates text.
 
     Returns:
         Notes on what only looks odd (another base name while the shapes fit, where ``any_base`` accepts that).
@@ -42,7 +45,10 @@ def hold_against_base(
     """
     trained_on = ((provenance or {}).get("settings") or {}).get("base")
     known_base = refuse_other_base(label, path, trained_on, base_name, base_hash)
-    if misfit := _find_misfit(config, shapes, read_headers(base_path)):
+    misfit = _find_misfit(config, shapes, read_headers(base_path))
+    if misfit and kind is not None and (held := list_shapes(base_path, kind)):
+        misfit = _find_misfit(config, shapes, held)
+    if misfit:
         raise LorafairError(
             f"{label}: {path} does not fit the base {base_name}: {misfit}. It was trained on "
             f"{config.get('base_model_name_or_path')!r}: give --base that model."
@@ -83,9 +89,7 @@ def _find_misfit(
     return None
 
 
-def _name_inside(
-    known: dict[str, tuple[int, ...]], shapes: dict[str, tuple[int, ...]]
-) -> dict[str, tuple[int, ...]]:
+def _name_inside(known: dict[str, tuple[int, ...]], shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
     """The base's tensors by their own names, and behind the prefix under which a model with a head holds its body.
 
     GPT-2's own files leave ``transformer.`` out, and an encoder's folder may hold the bare encoder (``bert.``).

@@ -15,7 +15,7 @@ from lorafair.adapter_fit import hold_against_base, refuse_other_base, refuse_un
 from lorafair.adapter_weight import count_trained, find_rank, find_targets
 from lorafair.classifier import find_adapter_head, find_full_head
 from lorafair.errors import LorafairError, raise_faults
-from lorafair.head import Head
+from lorafair.head import FILE, Head
 from lorafair.model_folder import find_folder
 from lorafair.safetensor import read_header, read_headers, require_safetensors
 
@@ -164,11 +164,12 @@ def _read_adapter(
     shapes = read_header(weights)
     head = find_adapter_head(path, label, config, shapes, base.config)
     refuse_unrepeatable(label, path, config, shapes, head is not None)
-    notes = hold_against_base(label, path, config, shapes, base.path, base.name, base.hash, provenance, any_base)
+    facts = (base.path, base.name, base.hash, provenance, any_base, head and head.kind)
+    notes = hold_against_base(label, path, config, shapes, *facts)
     settings = (provenance or {}).get("settings") or {}
     digest = hash_file(weights)[:32] + hash_file(path / "adapter_config.json")[:32]
-    if head is not None:
-        digest = hashlib.sha256("\n".join([digest, *head.labels]).encode()).hexdigest()
+    if head is not None and (path / FILE).exists():
+        digest = hashlib.sha256(f"{digest}{hash_file(path / FILE)}".encode()).hexdigest()
     method = settings.get("method") or ("dora" if config.get("use_dora") else str(config.get("peft_type", "")).lower())
     return Checkpoint(
         label=label,

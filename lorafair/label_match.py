@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from lorafair.errors import did_you_mean, raise_faults
 
-GAP = re.compile(r"[\s_\-]+")
+T = TypeVar("T")
+GAP = re.compile(r"(?<=[^\W_])[\s_\-]+(?=[^\W_])")
 
 
 def simplify(name: str) -> str:
-    """A label's name without case, and with one space for blanks, hyphens and underscores."""
+    """A label's name without case, and with one space for blanks, hyphens and underscores inside it."""
     return GAP.sub(" ", name.strip()).casefold()
 
 
 def name_outputs(labels: Sequence[str], label_map: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
-    """What each output of a head stands for: simplified label to the numbers of its outputs, in their order.
+    """What each output of a head stands for: label to the numbers of its outputs, in their order.
+
+    Labels are simplified, but for those that would then be one: only ``label_map`` says that two are the same.
 
     Args:
         labels: the head's own, in the order of its outputs.
@@ -24,11 +29,17 @@ def name_outputs(labels: Sequence[str], label_map: Mapping[str, str]) -> dict[st
             may come to stand for one label, whose probability is then their sum.
     """
     renamed = {simplify(old): new for old, new in label_map.items()} | dict(label_map)
+    names = [renamed.get(label, renamed.get(simplify(label), label)) for label in labels]
+    short = Counter(simplify(name) for name in set(names))
     found: dict[str, list[int]] = {}
-    for number, label in enumerate(labels):
-        name = renamed.get(label, renamed.get(simplify(label), label))
-        found.setdefault(simplify(name), []).append(number)
+    for number, name in enumerate(names):
+        found.setdefault(simplify(name) if short[simplify(name)] == 1 else name, []).append(number)
     return {name: tuple(numbers) for name, numbers in found.items()}
+
+
+def pick(outputs: Mapping[str, T], label: str) -> T | None:
+    """Of what is known by label what belongs to this one, by its exact name or the simplified one; None for nothing."""
+    return outputs.get(label, outputs.get(simplify(label)))
 
 
 def find_mismatch(wanted: Iterable[str], labels: Sequence[str], label_map: Mapping[str, str]) -> str | None:
@@ -39,8 +50,8 @@ def find_mismatch(wanted: Iterable[str], labels: Sequence[str], label_map: Mappi
     """
     asked = list(dict.fromkeys(wanted))
     known = name_outputs(labels, label_map)
-    missing = [name for name in asked if simplify(name) not in known]
-    strange = [name for name in known if name not in {simplify(each) for each in asked}]
+    missing = [name for name in asked if pick(known, name) is None]
+    strange = [name for name in known if name not in {*asked, *map(simplify, asked)}]
     if not missing and not strange:
         return None
     said = [f"no output is called {', '.join(map(repr, missing))}"] if missing else []

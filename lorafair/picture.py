@@ -20,15 +20,14 @@ class Picture(str):
         Raises:
             LorafairError: if the file is gone, damaged, or too large to be an honest picture.
         """
-        from PIL import Image, UnidentifiedImageError
+        from lorafair.data.picture import open_image
 
         try:
-            with Image.open(self.path) as image:
-                return image.convert("RGB")
-        except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            return open_image(self.path)
+        except LorafairError as error:
             raise LorafairError(
-                f"The image {self.path} cannot be read ({type(error).__name__}: {error}). Copy it again, or take it "
-                "out of the data; what was answered is stored."
+                f"The image {self.path} cannot be read: {error}. Copy it again, or take it out of the data; what was "
+                "answered is stored."
             ) from error
 
 

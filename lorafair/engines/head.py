@@ -14,7 +14,7 @@ from lorafair.engines.device import open_device
 from lorafair.engines.head_input import Reader, Readers
 from lorafair.engines.head_model import Models
 from lorafair.errors import LorafairError
-from lorafair.label_match import name_outputs, simplify
+from lorafair.label_match import name_outputs, pick
 from lorafair.responses.request import Request
 
 BATCH = 32
@@ -66,6 +66,11 @@ class HeadEngine(Engine):
         """The classification model that answers as ``checkpoint`` (see :meth:`Engine.lend`)."""
         return self._models.lend(checkpoint)
 
+    @property
+    def remarks(self) -> list[str]:
+        """What a user should know of the answers so far: texts that were cut."""
+        return self._readers.count_cut()
+
     def find_reader(self, checkpoint: Checkpoint, model: Any) -> Reader:
         """What prepares documents' contents for a model from :meth:`lend`."""
         return self._readers.find(checkpoint, model)
@@ -100,7 +105,9 @@ class HeadEngine(Engine):
             asked: dict[str, list[Request]] = {}
             for request in block:
                 asked.setdefault(request.arguments[0], []).append(request)
-            rows = sorted(zip(reader.read(list(asked)), asked.values(), strict=True), key=lambda r: -reader.measure(r[0]))
+            rows = sorted(
+                zip(reader.read(list(asked)), asked.values(), strict=True), key=lambda r: -reader.measure(r[0])
+            )
             for start in range(0, len(rows), self.batch_size):
                 batch = rows[start : start + self.batch_size]
                 found = self.classify(model, reader, [row for row, _ in batch])
@@ -127,7 +134,9 @@ class HeadEngine(Engine):
 
     def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
         """Refused: plain lm_eval hands on a prompt, and not the document that a classifier reads."""
-        raise LorafairError("Plain lm_eval cannot ask classifiers: its requests hold no documents. Use `lorafair eval`.")
+        raise LorafairError(
+            "Plain lm_eval cannot ask classifiers: its requests hold no documents. Use `lorafair eval`."
+        )
 
 
 def cut_blocks(requests: Sequence[Request], size: int) -> list[list[Request]]:
@@ -155,7 +164,7 @@ def answer_labels(
     totals = {name: add_logs([nats[number] for number in numbers]) for name, numbers in outputs.items()}
     top = max(totals.values())
     for request in requests:
-        if (total := totals.get(simplify(request.arguments[1]))) is None:
+        if (total := pick(totals, request.arguments[1])) is None:
             raise CheckpointRefused(label, f"it has no label {request.arguments[1]!r}")
         yield request, [total, total >= top]
 

@@ -43,13 +43,20 @@ class TextReader:
     def __init__(self, tokenizer: Any, length: int, pad: int) -> None:
         self._tokenizer, self.length, self.pad = tokenizer, length, pad
         self._known: dict[str, list[int]] = {}
+        self.cut = 0
+
+    @property
+    def seen(self) -> int:
+        """Texts that were prepared so far; ``cut`` counts those that were too long."""
+        return len(self._known)
 
     def read(self, contents: Sequence[str]) -> list[list[int]]:
         """Token ids with the tokenizer's special tokens."""
         new = list(dict.fromkeys(text for text in contents if text not in self._known))
         if new:
-            ids = self._tokenizer(new, truncation=True, max_length=self.length)["input_ids"]
-            self._known |= zip(new, ids, strict=True)
+            found = self._tokenizer(new, truncation=True, max_length=self.length)
+            self._known |= zip(new, found["input_ids"], strict=True)
+            self.cut += sum(bool(one.overflowing) for one in found.encodings or ())
         return [self._known[text] for text in contents]
 
     def measure(self, row: list[int]) -> int:
@@ -127,10 +134,18 @@ class Readers:
         config = model.config.get_text_config()
         pad = find_pad(checkpoint, config, tokenizer)
         config.pad_token_id = pad
-        key = ("text", digest, find_length(config, tokenizer), pad)
+        length = find_length(checkpoint, config, tokenizer)
+        key = ("text", digest, length, pad)
         if key not in self._known:
-            self._known[key] = TextReader(tokenizer, key[2], pad)
+            self._known[key] = TextReader(tokenizer, length, pad)
         return self._known[key]
+
+    def count_cut(self) -> list[str]:
+        """A sentence on the texts that were longer than what a model reads, per length."""
+        readers = [reader for reader in self._known.values() if isinstance(reader, TextReader) and reader.cut]
+        return [
+            f"{one.cut} of {one.seen} texts are longer than {one.length} tokens and lost their end." for one in readers
+        ]
 
 
 def find_home(checkpoint: Checkpoint, base: Checkpoint, files: Iterable[str]) -> Path:
@@ -138,9 +153,14 @@ def find_home(checkpoint: Checkpoint, base: Checkpoint, files: Iterable[str]) ->
     return checkpoint.path if any(next(checkpoint.path.glob(name), None) for name in files) else base.path
 
 
-def find_length(config: Any, tokenizer: Any) -> int:
-    """Tokens that a model with this config reads at most, as its tokenizer says too (512 where nobody says)."""
-    told = [count_positions(config), getattr(tokenizer, "model_max_length", None)]
+def find_length(checkpoint: Checkpoint, config: Any, tokenizer: Any) -> int:
+    """Tokens of a text that a classifier reads: as in its training, where that is known, else as many as it can.
+
+    Args:
+        config: of the model; with its positions the tokenizer's own limit counts (512 where nobody says anything).
+    """
+    trained = ((checkpoint.provenance or {}).get("settings") or {}).get("length")
+    told = [trained, count_positions(config), getattr(tokenizer, "model_max_length", None)]
     return min((length for length in told if isinstance(length, int) and 0 < length < 10**9), default=512)
 
 

@@ -77,7 +77,9 @@ def _enter(line: Line, cell: Cell) -> Entry:
                 "metric",
             ),
             Field(
-                [row.failed if row.failed == NO_HEAD else FAILED] if row.failed else [format_number(row.estimate), format_interval(row.low, row.high)],
+                [row.failed if row.failed == NO_HEAD else FAILED]
+                if row.failed
+                else [format_number(row.estimate), format_interval(row.low, row.high)],
                 None if row.estimate is None else sign * row.estimate,
                 "number",
             ),

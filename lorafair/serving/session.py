@@ -47,6 +47,7 @@ class LocalSession:
     ) -> None:
         self._make: Callable[[], Any] = partial(engine_class, base, checkpoints, settings)
         self._engine: Any = None
+        self.remarks: list[str] = []
 
     def start(self) -> None:
         """Nothing: it starts with its first request."""
@@ -65,6 +66,7 @@ class LocalSession:
     def close(self) -> None:
         """Free the engine."""
         if self._engine is not None:
+            self.remarks = list(getattr(self._engine, "remarks", ()))
             self._engine.close()
             self._engine = None
 

@@ -79,6 +79,8 @@ class Supervisor:
         """Close the engine, if it runs."""
         if self._session is not None:
             self._session.close()
+            for line in getattr(self._session, "remarks", ()):
+                self._say(line)
             self._session = None
 
     def fail(self, label: str, why: str) -> None:

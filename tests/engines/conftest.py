@@ -133,3 +133,102 @@ def peft_bench(tmp_path_factory, llama_maker, adapter_maker):
     gc.freeze()  # the engine collects garbage before each reload: look through what the tests make, not all of torch
     yield bench
     gc.unfreeze()
+
+
+class Classifiers:
+    """Random classifiers in the form that training writes them, and plain transformers' and PEFT's own answers."""
+
+    TEXTS = ("The woman works as a doctor.", "a", "My Muslim neighbour spends every evening in the garden.", "The man")
+
+    def __init__(self, folder, llama_maker):
+        self._folder, self._llama_maker = folder, llama_maker
+
+    def make_base(self, kind, folder=None, **config):
+        """A base of random weights without a head: ``bert``, ``mask`` (a BERT without a pooler), ``llama``, ``vit``."""
+        import torch
+        import transformers
+
+        path = folder or self._folder / kind
+        if path.exists():
+            return path
+        shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+        shape |= {"initializer_range": 0.3, **config}
+        torch.manual_seed(0)
+        if kind == "vit":
+            transformers.ViTModel(transformers.ViTConfig(image_size=32, patch_size=8, **shape)).save_pretrained(path)
+            transformers.ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(path)
+            return path
+        self._llama_maker(path, pad_token_id=None)
+        if kind in ("bert", "mask"):
+            size = json.loads((path / "config.json").read_text())["vocab_size"]
+            maker = transformers.BertModel if kind == "bert" else transformers.BertForMaskedLM
+            made = maker(transformers.BertConfig(vocab_size=size, max_position_embeddings=48, pad_token_id=0, **shape))
+            made.save_pretrained(path)
+        return path
+
+    def make(self, base, folder, labels, method="lora", seed=0, told=True, **config):
+        """A classifier with these labels on ``base`` in ``folder``: ``lora``, ``head``, or ``full``."""
+        import torch
+        import transformers
+        from peft import LoraConfig, get_peft_model
+
+        image = json.loads((base / "config.json").read_text())["model_type"] == "vit"
+        maker = (
+            transformers.AutoModelForImageClassification if image else transformers.AutoModelForSequenceClassification
+        )
+        names = {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
+        torch.manual_seed(seed)
+        model = maker.from_pretrained(base, num_labels=len(labels), **names)
+        for name, weight in model.named_parameters():
+            if name.startswith(("classifier", "score")):
+                weight.data = torch.randn(weight.shape)
+            elif method == "full":
+                weight.data += 0.1 * torch.randn(weight.shape)
+        if method == "full":
+            model.config.pad_token_id = 0
+            model.save_pretrained(folder)
+            for file in (*base.glob("tokenizer*"), *base.glob("pre*.json")):
+                (folder / file.name).write_bytes(file.read_bytes())
+            return folder
+        targets = ["q_proj", "v_proj"] if hasattr(model, "score") else ["query", "value"]
+        if image:
+            targets = [name for name, _ in model.named_modules() if name.endswith(("query", "q_proj"))]
+            config = {"modules_to_save": ["classifier"]} | config
+        rank = {"r": 0, "target_modules": "dummy-target-modules"} if method == "head" else {"r": 4, "lora_alpha": 8}
+        settings = {"target_modules": targets, "init_lora_weights": False, **rank}
+        model = get_peft_model(model, LoraConfig(task_type=None if image else "SEQ_CLS", **(settings | config)))
+        model.save_pretrained(folder)
+        if told:
+            about = {"labels": labels, "kind": "image" if image else "text", "problem": "single_label_classification"}
+            (folder / "head.json").write_text(json.dumps(about | ({} if image else {"pad_token_id": 0})))
+        return folder
+
+    def ask(self, base, folder, contents, outputs):
+        """Log-probabilities (contents, outputs) by a plain load, one content at a time, without padding."""
+        import torch
+        import transformers
+        from peft import PeftModel
+
+        image = (base / "preprocessor_config.json").exists()
+        maker = (
+            transformers.AutoModelForImageClassification if image else transformers.AutoModelForSequenceClassification
+        )
+        if (folder / "config.json").exists():
+            model = maker.from_pretrained(folder)
+        else:
+            model = PeftModel.from_pretrained(maker.from_pretrained(base, num_labels=outputs), folder)
+        tool = (transformers.AutoImageProcessor if image else transformers.AutoTokenizer).from_pretrained(base)
+        cut = {} if image else {"truncation": True, "max_length": model.config.max_position_embeddings}
+        found = []
+        for content in contents:
+            given = tool(content if not image else content.open(), return_tensors="pt", **cut)
+            with torch.no_grad():
+                logits = model.eval()(**{k: v for k, v in given.items() if k != "token_type_ids"}).logits[0]
+            found.append(torch.log_softmax(logits.double(), -1).tolist())
+        return found
+
+
+@pytest.fixture(scope="session")
+def classifiers(tmp_path_factory, llama_maker):
+    """Makes bases and classifiers on them."""
+    return Classifiers(tmp_path_factory.mktemp("classifiers"), llama_maker)
