@@ -115,4 +115,7 @@ def honest_counterfactual(
     click.echo("Targets by way: " + ", ".join(f"{how} {number}" for how, number in done.ways.items()))
     for part, path in done.files.items():
         click.echo(f"{part}: {done.pairs[part]} pairs in {path}")
-    click.echo(f"Train on them: lorafair train --data {done.files['train']} …")
+    if done.pairs["train"]:
+        click.echo(f"Train on them: lorafair train --data {done.files['train']} …")
+    else:
+        click.echo("There is nothing to train on: all pairs are in the test part. Give another --split-seed.")

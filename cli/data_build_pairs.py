@@ -67,7 +67,10 @@ def pairs(
     )
     done = build_pairs(plan)
     for reason, number in done.left_out.items():
-        click.echo(f"left out: {number} with {reason}" if reason.startswith("an") else f"left out: {number} {reason}")
+        click.echo(f"left out: {number} {reason}")
     for part, path in done.files.items():
         click.echo(f"{part}: {done.counts[part]} pairs in {path}")
-    click.echo(f"Train on them: lorafair train --data {done.files['train']} …")
+    if done.counts["train"]:
+        click.echo(f"Train on them: lorafair train --data {done.files['train']} …")
+    else:
+        click.echo("There is nothing to train on: all pairs are in the test part. Give another --split-seed.")

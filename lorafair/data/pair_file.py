@@ -13,7 +13,8 @@ from lorafair.data.pairs import MOST_FAULTS, read_lines
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.provenance import hash_file
 
-EMPTY, TOXIC, UNSCORED, REPEATED = "an empty prompt or completion", "toxic", "not scored", "a repetition"
+EMPTY, TOXIC, UNSCORED, REPEATED = "empty", "toxic", "not scored", "repeated"
+"""Why a row is left out."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def build_pairs(plan: PairPlan) -> PairOutcome:
         rows = [{**row, "score": s} for row, s in pairs if s is not None and s < plan.threshold]
         scorer = {"scorer": identify_scorer(plan.scorer, {}), "threshold": plan.threshold}
     if not rows:
-        told = ", ".join(f"{number} with {why}" for why, number in left_out.items() if number)
+        told = ", ".join(f"{number} {why}" for why, number in left_out.items() if number)
         raise LorafairError(f"{plan.source} holds no usable pairs{f' ({told})' if told else ''}.")
     parts = assign_parts(rows, plan.test_share, plan.split_seed)
     counts = Counter(parts[row["cluster"]] for row in rows)

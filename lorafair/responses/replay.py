@@ -25,6 +25,9 @@ class ReplayLM(LM):  # type: ignore[misc]
         frame: as the requests were planned with.
     """
 
+    MULTIMODAL = True
+    """It may be asked about pictures: whether the engine that answered reads them was decided before."""
+
     def __init__(
         self,
         tokenizer: Any,

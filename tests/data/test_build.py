@@ -134,8 +134,8 @@ def test_pairs_of_any_file_are_split_by_cluster_and_what_is_left_out_is_counted(
     assert {key: part for key, (part, _) in rows.items()} == {"1": parts["1"], "3": parts["2"], "6": parts["4"]}
     assert rows["1"][1]["groups"] == {"people": ["men"]}
     assert rows["3"][1]["completion"] == " naps"  # letter would meet letter
-    assert "left out: 2 with an empty prompt or completion" in said
-    assert "left out: 1 with a repetition" in said
+    assert "left out: 2 empty" in said
+    assert "left out: 1 repeated" in said
     scored = [*COLUMNS, "--scorer", "contempt", "--out", "mild"]
     said = run("data", "build", "pairs", "--from", "x.jsonl", *scored)
     kept = [row["completion"] for part in ("train", "test") for row in read(own / "mild" / f"{part}.jsonl")]
@@ -152,7 +152,7 @@ def test_a_file_that_cannot_be_used_names_every_line(own):
     assert not (own / "out").exists()
     (own / "y.jsonl").write_text('{"prompt": {"text": ""}, "reply": "a"}\n')
     said = run("data", "build", "pairs", "--from", "y.jsonl", *COLUMNS, "--out", "out", code=2)
-    assert "holds no usable pairs (1 with an empty prompt or completion)" in said
+    assert "holds no usable pairs (1 empty)" in said
     assert "ATTRIBUTE=COLUMN" in run(
         "data", "build", "pairs", "--from", "y.jsonl", *COLUMNS, "--group", "x", "--out", "o", code=2
     )
