@@ -11,6 +11,7 @@ from typing import Any
 from lorafair.errors import LorafairError, did_you_mean, raise_faults
 
 from .loop import hush, run_loop
+from .start import subtract_start
 
 IGNORED = -100
 CHANGES_BASE = ("pissa", "olora", "corda")
@@ -183,8 +184,11 @@ def write_model(model: Any, base: Any, folder: Path, start: Path | None = None) 
         return
     for config in configs.values():
         config.base_model_name_or_path = base.name
-    extra = {"path_initial_model_for_weight_conversion": str(start)} if start else {}
+    headed = any(getattr(config, "modules_to_save", None) for config in configs.values())
+    extra = {"path_initial_model_for_weight_conversion": str(start)} if start and not headed else {}
     model.save_pretrained(folder, save_embedding_layers=False, **extra)
+    if start and headed:
+        subtract_start(folder, start)
     (folder / "README.md").unlink(missing_ok=True)
     path = folder / "adapter_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
