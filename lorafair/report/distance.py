@@ -30,8 +30,8 @@ def draw_distance(topic: Topic) -> tuple[list[View], str]:
             views.append(_draw(topic, key, _pair(topic, key, topic.gap), "gap", of))
         if number == 0 or topic.attribute is None:
             views.append(_draw(topic, key, _pair(topic, key, lambda cell: cell.overall), "level", "level"))
-    views = [view for view in views if view is not None]
-    return views, "" if views else "No two of these models were measured by a probe, such as `lorafair probe kl`."
+    known = [view for view in views if view is not None]
+    return known, "" if known else "No two of these models were measured by a probe, such as `lorafair probe kl`."
 
 
 def _pair(topic: Topic, key: tuple[str, str], read: Any) -> list[Found]:

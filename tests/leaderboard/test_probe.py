@@ -45,8 +45,9 @@ def write_probe(
     path = folder / f"probe_{name}.jsonl"
     lines = []
     for each in records:
-        values = {key: value for key, value in each.items() if key not in ("id", "groups", "cluster")}
-        place = {"id": each.get("id"), "groups": each.get("groups", {}), "cluster": each.get("cluster")}
+        about = ("id", "groups", "cluster") if "id" in each else ()
+        values = {key: value for key, value in each.items() if key not in about}
+        place = {"id": None, "groups": {}, "cluster": None} | {key: each[key] for key in about if key in each}
         lines.append(json.dumps({"schema": 1, "probe": name, "model": label, **place, "values": values}))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     kind = "base" if label == "base" else "adapter"
@@ -115,7 +116,7 @@ def test_a_record_per_document_is_a_mean_with_the_statistics_of_every_other_colu
     assert row.high - row.estimate == pytest.approx(row.estimate - row.low)
     codes = np.repeat(np.arange(60), 2)
     spread = values.reshape(60, 2).mean(1).std(ddof=1) / np.sqrt(60)
-    assert (row.high - row.low) / 2 / spread == pytest.approx(2.0, abs=0.2)
+    assert 1.96 < (row.high - row.low) / 2 / spread < 2.4
     table = Table(values, codes, {"gender": np.column_stack([men, ~men])}, {"gender": ("men", "women")})
     assert sample_mean(table, resamples=500, seed=0).estimate[0] == pytest.approx(row.estimate)
     group = find(found, model="lora", metric="kl", kind="group", group="men")
