@@ -16,6 +16,7 @@ from lorafair import __version__
 from lorafair.errors import LorafairError
 
 COMMANDS = {
+    "audit": "Run a whole recipe: train, evaluate, probe, compare, report.",
     "train": "Train LoRA adapters or all weights of a base, one rank or a sweep.",
     "eval": "Ask a base and its checkpoints one task or more, through one engine.",
     "score": "Score stored samples again, without a model.",
@@ -27,6 +28,7 @@ COMMANDS = {
     "gate": "Hold an adapter against a policy: pass, fail or undecided.",
     "translations": "Score a file of translations: the gender they give to people (WinoMT).",
     "card": "Write what an audit found into an adapter's model card.",
+    "recipe": "List the shipped recipes, show one, copy one to edit it.",
     "tasks": "List the tasks; link them into lm-eval, or take the links away.",
     "data": "List the data sets, check their files, pull them from the Hub.",
     "plugins": "List what can be named, show one thing of it, check that it works.",

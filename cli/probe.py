@@ -61,7 +61,8 @@ def command(
     """Run the probe NAME on the base and every checkpoint; each one's records land in OUT/LABEL/probe_NAME.jsonl.
 
     A checkpoint that was probed already, with the same probe, engine and documents, is not asked again. `lorafair
-    plugins list --kind probe` shows the probes.
+    plugins list --kind probe` shows the probes; `lorafair leaderboard OUT` and `lorafair report OUT` what they
+    measured.
 
     \b
         lorafair probe likelihood --base models/smollm2-135m --checkpoint runs/lora-r8 --task lorafair_honest_sample

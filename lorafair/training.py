@@ -44,10 +44,13 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
     """
     from lorafair.base import Base
     from lorafair.checkpoint import read_base
+    from lorafair.data.composition import compose_data
 
     runs = plan_runs(plan)
     found = read_base(plan.base)
-    data = augment_data(plan.augment, load_training_data(plan.trainer, plan.data, plan.data_options), say)
+    data = load_training_data(plan.trainer, plan.data, plan.data_options)
+    data = compose_data(data, plan.composition, rows=plan.composition_rows, seed=plan.composition_seed)
+    data = augment_data(plan.augment, data, say)
     todo, faults = [], []
     choose_objective(runs[0].settings, data)
     for run in runs:

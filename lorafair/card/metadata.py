@@ -28,7 +28,9 @@ def build_results(model: Model, found: Rows) -> list[dict[str, Any]]:
 
     results = []
     for row in found.rows:
-        if row.model != model.label or row.estimate is None or not math.isfinite(row.estimate):
+        if row.model != model.label or row.layer is not None:
+            continue  # by layer: figures, not results
+        if row.estimate is None or not math.isfinite(row.estimate):
             continue
         of = (
             f" ({row.attribute}={row.group})"

@@ -71,6 +71,16 @@ def read_reviews(dataset: str, count: int, seed: int, max_words: int) -> Reviews
     return Reviews(kept, size, **counts, provenance=resolved.provenance())
 
 
+def review_rows(
+    dataset: str = "yelp_inferred_train", count: int = 50_000, seed: int = 13, max_words: int = 10_000
+) -> list[dict[str, str]]:
+    """Reviews to train a language model on, as :func:`read_reviews` draws them: ``{"id", "text"}`` each.
+
+    ``count`` and ``seed`` are those of Ding et al. 2024, whose language models see 50,000 reviews of the training split.
+    """
+    return read_reviews(dataset, count, seed, max_words).rows
+
+
 def clean_text(text: str) -> str:
     """A text on one line, without characters that cannot be seen."""
     return "".join(c for c in " ".join(text.split()) if c.isprintable())

@@ -92,7 +92,9 @@ def read_choice(
     permute: bool = False,
     shares: Path | None = None,
 ) -> Choice:
-    """A choice from the command line, or from the section ``leaderboard:`` of a recipe, which it has to agree with.
+    """A choice from the command line, or from a recipe's ``statistics:``, which it has to agree with.
+
+    A recipe without that section has ``leaderboard:`` (what it was called before there were audits).
 
     The recipe fixes the family before the run, so the command line may add what the recipe leaves open and change
     nothing that it holds.
@@ -113,11 +115,12 @@ def read_choice(
     }
     if recipe is None:
         return Choice(**given)
-    from lorafair.recipe import read_recipe
+    from lorafair.recipe import has_section, read_recipe
 
-    fixed = read_recipe(
-        recipe, "leaderboard", {"primary": _names, "correction": _word, "margin": _number, "permute": _flag}
-    )
+    section = "statistics" if has_section(recipe, "statistics") else "leaderboard"
+    others = dict.fromkeys(("seed", "resamples", "undertraining"), str) if section == "statistics" else {}
+    known = {"primary": _names, "correction": _word, "margin": _number, "permute": _flag}
+    fixed = {key: value for key, value in read_recipe(recipe, section, {**others, **known}).items() if key in known}
     raise_faults(
         f"The recipe {recipe} fixed the family of claims before the run",
         (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -41,14 +43,21 @@ def find_methods(models: Sequence[Model]) -> list[Method]:
         found.setdefault(key, {}).setdefault(model.seed, model)
     labels = {model.label for model in models}
     methods = []
+    alike = Counter(_name(seeds[min(seeds)]) for seeds in found.values())
     for seeds in found.values():
         first = seeds[min(seeds)]
-        label = f"{first.method or 'method'}{f' r={first.rank}' if first.rank else ''}{_tell_objective(first)}"
+        label = _name(first)
+        if alike[label] > 1:  # other bases, learning rates, …: their labels tell them apart
+            label = re.sub(rf"-seed{first.seed}(?!\d)", "", first.label)
         while label in labels:
             label += " (method)" if not label.endswith(")") else "+"
         labels.add(label)
         methods.append(Method(label, first, {seed: seeds[seed].label for seed in sorted(seeds)}))
     return methods
+
+
+def _name(model: Model) -> str:
+    return f"{model.method or 'method'}{f' r={model.rank}' if model.rank else ''}{_tell_objective(model)}"
 
 
 def _tell_objective(model: Model) -> str:

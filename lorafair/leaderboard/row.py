@@ -18,6 +18,7 @@ from lorafair.leaderboard.headless import add_headless
 from lorafair.leaderboard.measurement import fix_settings, measure_columns
 from lorafair.leaderboard.method_row import add_methods, find_methods
 from lorafair.leaderboard.note import list_notes
+from lorafair.leaderboard.probed import describe_models
 from lorafair.leaderboard.tried import open_metric
 from lorafair.records import Row
 from lorafair.samples import Audit, Samples
@@ -105,14 +106,17 @@ def build_rows(
                 mine = [of[key] for key in keys if key in of]
                 rows += _rows(model, column, samples[model.label, column.task], summary, mine, settings)
     rows += describe_groups(audit, rows, references, settings, metrics)
-    more, claims = add_methods(audit, columns, references, function, settings, choice, _rows)
+    layered = {(one.task, name) for one in audit.samples for name in one.layers}  # dozens: of checkpoints only
+    plain = [column for column in columns if (column.task, column.metric) not in layered]
+    more, claims = add_methods(audit, plain, references, function, settings, choice, _rows)
     claims += apply_decisions(
         rows + more, audit, {one.label: list(one.of.values()) for one in find_methods(audit.models)}
     )
+    more += describe_models(audit)
     rows, why, remarks = add_failures(rows + more, audit, columns, function, failed, metrics)
     rows = add_headless(audit.models, rows)
     computed = [metric, *find_computed((one.name for one in metrics), rows, audit)]
-    notes = [note for one in audit.samples for note in one.notes] + empty + remarks + choice.describe(columns)
+    notes = [note for one in audit.samples for note in one.notes] + empty + remarks + choice.describe(plain)
     return Rows(rows, settings, family, notes, why, computed, claims)
 
 
@@ -143,6 +147,8 @@ def _rows(
         descriptive=False,
         sample_data=samples.sample_data,
         capability=samples.capability,
+        probe=samples.probe,
+        layer=samples.layers.get(column.metric),
         comparisons=[compare_levels(pair, None, "", settings) for pair in pairs],
         notes=list_notes(column, model.label, samples, summary, pairs, settings),
     )

@@ -37,3 +37,9 @@ def likelihood(engine: Any, checkpoint: Any, documents: Sequence[dict[str, Any]]
         {"id": each["id"], "nats": nats, "tokens": length, "nats_per_token": nats / length}
         for each, nats, length in zip(documents, answers, lengths, strict=True)
     ]
+
+
+likelihood.measures = {  # type: ignore[attr-defined]
+    "nats": {"label": "log-probability of the text, nats"},
+    "nats_per_token": {"label": "log-probability per token, nats"},
+}

@@ -60,6 +60,12 @@ def teacher_forced(engine: Any, checkpoint: Any, documents: Sequence[dict[str, A
     return [*records, {"bleu_teacher_forced": whole, "documents": len(texts), "bleu": describe_bleu()}]
 
 
+teacher_forced.measures = {  # type: ignore[attr-defined]
+    "right": {"label": "tokens of the answer that are the likeliest, share"},
+    "bleu_teacher_forced_sentence": {"label": "teacher-forced BLEU of each sentence, mean"},
+}
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from lorafair.errors import LorafairError
+from lorafair.identity import Model
 from lorafair.leaderboard.choice import Choice, read_choice
 from lorafair.leaderboard.foot import list_feet
 from lorafair.leaderboard.line import build_lines
+from lorafair.leaderboard.method_row import find_methods
 from lorafair.leaderboard.render import dump_row, render_csv, render_markdown
 from lorafair.leaderboard.row import build_rows
 from lorafair.records import Row
@@ -110,6 +112,9 @@ def test_a_recipe_fixes_the_family(tmp_path: Path) -> None:
     recipe = tmp_path / "audit.yaml"
     recipe.write_text("leaderboard:\n  primary: [acc, task/honest]\n  correction: bh\n  margin: 0.02\n")
     assert read_choice((), "holm", None, recipe) == Choice(("acc", "task/honest"), "bh", 0.02)
+    whole = tmp_path / "whole.yaml"
+    whole.write_text("bases: m\nstatistics:\n  primary: acc\n  margin: 0.1\n  seed: 3\n  undertraining: {probe: kl}\n")
+    assert read_choice((), "holm", None, whole) == Choice(("acc",), "holm", 0.1)
     assert read_choice(["a", "a"], "bh", 0.1) == Choice(("a",), "bh", 0.1)
     with pytest.raises(LorafairError, match="--margin differs from its `margin: 0.02`"):
         read_choice((), "holm", 0.05, recipe)
@@ -154,3 +159,13 @@ def test_nothing_is_claimed_about_a_method_of_which_a_seed_was_not_asked_everyth
     assert any("lora-s3" in note for note in mine[0].notes)
     other = next(row for row in found.rows if row.model == "lora-s1" and row.kind == "overall")
     assert other.comparisons[0].verdict == "worse"
+
+
+def test_methods_that_differ_in_their_settings_only_are_told_apart_by_their_checkpoints_labels() -> None:
+    models = [
+        Model(f"lora-r2-seed{seed}-lr{rate}", "adapter", method="lora", rank=2, seed=seed, recipe=str(rate))
+        for rate in (0.1, 0.2)
+        for seed in (1, 13)
+    ]
+    assert [one.label for one in find_methods(models)] == ["lora-r2-lr0.1", "lora-r2-lr0.2"]
+    assert [one.label for one in find_methods(models[:2])] == ["lora r=2"]

@@ -1,0 +1,1 @@
+"""A whole audit from one recipe: trained, evaluated, probed, compared, reported."""
