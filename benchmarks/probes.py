@@ -21,7 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,17 @@ def open_engine(arguments: argparse.Namespace, adapter: str) -> tuple[Any, Any]:
     base = read_base(arguments.base)
     (checkpoint,) = read_checkpoints([f"one={adapter}"], base, any_base=True)
     return HfEngine(base, [checkpoint], EngineSettings(dtype=arguments.dtype, device=arguments.device)), checkpoint
+
+
+@contextmanager
+def keep_lent(engine: Any, checkpoint: Any) -> Iterator[None]:
+    """Lend the checkpoint's model once, so that putting the adapter on the base is in no time and in no ratio."""
+    with engine.lend(checkpoint) as model:
+        engine.lend = lambda _: nullcontext(model)
+        try:
+            yield
+        finally:
+            del engine.lend
 
 
 def list_calls(engine: Any, checkpoint: Any, documents: list[dict[str, Any]]) -> dict[str, Callable[[], Any]]:
@@ -150,15 +162,14 @@ def measure_peak(arguments: argparse.Namespace, work: str, adapter: str, name: s
     pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
     libraries = pages * resource.getpagesize()
     calls = list_calls(engine, checkpoint, make_documents(work, arguments.documents))
-    with engine.lend(engine.base):
-        pass  # loaded
-    if arguments.device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
+    with keep_lent(engine, checkpoint):
+        if arguments.device == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+            calls[name]()
+            return int(torch.cuda.max_memory_allocated())
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak starts again
         calls[name]()
-        return int(torch.cuda.max_memory_allocated())
-    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak starts again
-    calls[name]()
-    return read_peak() - libraries
+        return read_peak() - libraries
 
 
 def ask_child(arguments: argparse.Namespace, work: str, adapter: str, name: str) -> int:
@@ -190,7 +201,8 @@ def main() -> None:
         for work in arguments.work or WORK:
             engine, checkpoint = open_engine(arguments, adapter)
             calls = list_calls(engine, checkpoint, make_documents(work, arguments.documents))
-            found[work] = time_pairs(calls, arguments.pairs, arguments.device)
+            with keep_lent(engine, checkpoint):
+                found[work] = time_pairs(calls, arguments.pairs, arguments.device)
             engine.close()
             peaks = {name: ask_child(arguments, work, adapter, name) for name in calls}
             for name, peak in peaks.items():
