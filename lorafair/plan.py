@@ -34,7 +34,8 @@ class Plan:
     """What a sweep is asked for: every method at every rank with every seed.
 
     ``alpha`` None is the rule alpha = 2 rank; ``lr`` None is 5e-5 for full fine-tuning and 5e-4 for adapters;
-    ``options`` are the methods' own (see lorafair.method_option); ``settings`` overrides ``DEFAULTS``.
+    ``options`` are the methods' own (see lorafair.method_option); ``settings`` overrides ``DEFAULTS``;
+    ``holdout`` is the share of the data's clusters that is not trained on, drawn by ``split_seed`` and recorded.
     """
 
     base: str
@@ -48,6 +49,8 @@ class Plan:
     lr: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    holdout: float | None = None
+    split_seed: int = 0
     out: Path = Path("runs")
     name: str | None = None
     save_steps: int | None = None
@@ -158,6 +161,8 @@ def _find_bad_values(plan: Plan, settings: Mapping[str, Any]) -> list[str]:
         for key, value in positive.items()
         if value is not None and not value > 0
     ]
+    if plan.holdout is not None and not 0 < plan.holdout < 1:
+        faults.append(f"--holdout is {plan.holdout:g}; it must be above 0 and below 1.")
     faults += [f"rank is {rank}; it must be at least 1." for rank in plan.ranks if rank < 1]
     faults += [f"unknown setting {key!r}." for key in settings if key not in DEFAULTS]
     if "all-linear" in plan.target_modules and len(plan.target_modules) > 1:

@@ -40,10 +40,13 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
     from lorafair.base import Base
     from lorafair.checkpoint import read_base
     from lorafair.data.pairs import load_pairs
+    from lorafair.membership.split import hold_out
 
     runs = plan_runs(plan)
     found = read_base(plan.base)
     data = load_pairs(plan.data)
+    if plan.holdout is not None:
+        data = hold_out(data, plan.holdout, plan.split_seed)
     todo, faults = [], []
     for run in runs:
         inputs = describe_inputs(run, found, data)
@@ -141,6 +144,8 @@ def train_run(plan: Plan, run: Run, base: Base, data: Pairs, inputs: dict[str, A
             written = trainer(base, data, config, partial, **take_known(trainer, told))
         checkpoint = _check_checkpoint(written, of_trainer, partial, run)
         _write_provenance(checkpoint, run, base, data, inputs)
+        if getattr(data, "split", None) is not None:
+            data.split.write(checkpoint)
         (checkpoint / "plan.json").unlink(missing_ok=True)  # where a trainer writes into `out` itself
         _put_in_place(checkpoint, final)
         shutil.rmtree(partial, ignore_errors=True)
