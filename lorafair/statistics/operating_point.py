@@ -76,7 +76,8 @@ def count_effective(hit: Floats | np.ndarray, cluster: Codes) -> float:
 
 
 def _bracket(n: int, effective: float, fpr: float, error: float) -> tuple[int | None, int | None]:
-    """Places in the falling order of n negatives: above the first the rate is at most ``fpr``, from the second at least.
+    """Places in the falling order of n negatives: above the first the false positive rate is at most ``fpr``, from the
+    second on at least that.
 
     Each with probability ``1 - error``; None where no order statistic is that sure.
     """
