@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lorafair.base import Base
     from lorafair.checkpoint import Checkpoint
     from lorafair.data.pairs import Pairs
+    from lorafair.membership.split import Split
     from lorafair.registry import Entry
 
 
@@ -44,9 +45,9 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
 
     runs = plan_runs(plan)
     found = read_base(plan.base)
-    data = load_pairs(plan.data)
+    data, split = load_pairs(plan.data), None
     if plan.holdout is not None:
-        data = hold_out(data, plan.holdout, plan.split_seed)
+        data, split = hold_out(data, plan.holdout, plan.split_seed)
     todo, faults = [], []
     for run in runs:
         inputs = describe_inputs(run, found, data)
@@ -61,7 +62,7 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
     if todo:
         base = Base(found, plan.settings.get("dtype", DEFAULTS["dtype"]), uses=len(todo))
         for run in todo:
-            say(f"trained: {train_run(plan, run, base, data, describe_inputs(run, found, data))}")
+            say(f"trained: {train_run(plan, run, base, data, describe_inputs(run, found, data), split)}")
     return [plan.out / run.name for run in runs]
 
 
@@ -123,7 +124,9 @@ def _tell(there: dict[str, Any], asked: dict[str, Any]) -> str:
     )
 
 
-def train_run(plan: Plan, run: Run, base: Base, data: Pairs, inputs: dict[str, Any]) -> Path:
+def train_run(
+    plan: Plan, run: Run, base: Base, data: Pairs, inputs: dict[str, Any], split: Split | None = None
+) -> Path:
     """Train one run, or finish it where it was interrupted, and put its folder in place. See :func:`train_runs`."""
     registry = load_registry()
     partial, final = plan.out / f".partial-{run.name}", plan.out / run.name
@@ -144,8 +147,8 @@ def train_run(plan: Plan, run: Run, base: Base, data: Pairs, inputs: dict[str, A
             written = trainer(base, data, config, partial, **take_known(trainer, told))
         checkpoint = _check_checkpoint(written, of_trainer, partial, run)
         _write_provenance(checkpoint, run, base, data, inputs)
-        if getattr(data, "split", None) is not None:
-            data.split.write(checkpoint)
+        if split is not None:
+            split.write(checkpoint)
         (checkpoint / "plan.json").unlink(missing_ok=True)  # where a trainer writes into `out` itself
         _put_in_place(checkpoint, final)
         shutil.rmtree(partial, ignore_errors=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lorafair.blame import blame_plugin
-from lorafair.data.row import hash_rows, keep_rows
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.registry import load_registry, load_target
 
@@ -30,15 +30,11 @@ class Tokenised:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Rows ``{"id", "prompt", "completion", "groups", "cluster"}`` and where they came from.
-
-    ``split`` is the :class:`lorafair.membership.split.Split` that the rows are the members of, where there is one.
-    """
+    """Rows ``{"id", "prompt", "completion", "groups", "cluster"}`` and where they came from."""
 
     name: str
     rows: list[dict[str, Any]]
     provenance: dict[str, Any]
-    split: Any = None
     _done: dict[int, tuple[Any, Tokenised]] = field(default_factory=dict, repr=False, compare=False)
 
     def tokenise(self, tokenizer: Any, max_length: int) -> Tokenised:
@@ -49,11 +45,6 @@ class Pairs:
         if max_length not in self._done or self._done[max_length][0] is not tokenizer:
             self._done[max_length] = (tokenizer, tokenise_pairs(self.rows, tokenizer, max_length))
         return self._done[max_length][1]
-
-    def keep(self, ids: Collection[str], split: Any = None) -> Pairs:
-        """The rows with these ids, in the same order, as data of their own with a hash of their own."""
-        rows, facts = keep_rows(self.rows, self.provenance, ids, split)
-        return Pairs(self.name, rows, facts, split)
 
 
 def load_pairs(name_or_path: str) -> Pairs:
@@ -86,7 +77,8 @@ def load_pairs(name_or_path: str) -> Pairs:
             registry.get("dataset", name_or_path)  # raises with the closest names
         rows = check_rows(f"The training data {name_or_path}", read_lines(path))
         facts = {"source": "file"}
-    facts |= {"name": name_or_path, "rows": len(rows), "sha256": hash_rows(rows)}
+    text = "\n".join(json.dumps(row, sort_keys=True, ensure_ascii=False) for row in rows)
+    facts |= {"name": name_or_path, "rows": len(rows), "sha256": hashlib.sha256(text.encode()).hexdigest()}
     return Pairs(name_or_path, rows, facts)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lorafair.errors import LorafairError, raise_faults
-from lorafair.membership.split import FILE, Split, read_split
+from lorafair.membership.split import FILE, Split, keep_rows, read_split
 from lorafair.plan import DEFAULTS
 
 CONTENT = ("prompt", "completion", "text", "image", "label")
@@ -32,7 +32,7 @@ class Attacked:
 
     def take(self) -> Any:
         """The attacked rows as data of their own, in the data's order; see :meth:`sort`."""
-        return self.data.keep({self.data.rows[i]["id"] for i in self.place})
+        return keep_rows(self.data, {self.data.rows[i]["id"] for i in self.place})
 
     def sort(self, values: NDArray[Any]) -> NDArray[Any]:
         """Values of :meth:`take`'s rows in the order of the documents."""

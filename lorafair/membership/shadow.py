@@ -18,6 +18,7 @@ from lorafair.errors import LorafairError
 from lorafair.membership.design import draw_inside
 from lorafair.membership.likelihood_ratio import compute_log_odds
 from lorafair.membership.loss import measure_losses
+from lorafair.membership.split import keep_rows
 from lorafair.statistics.table import Floats
 
 
@@ -114,7 +115,7 @@ def _train_one(
 
     drawn = int(np.random.default_rng([seed, number, 1]).integers(2**31))
     run = Run(f"shadow-{number:03d}", drawn, dict(settings))
-    own = data.keep({row["id"] for row, kept in zip(data.rows, inside, strict=True) if kept})
+    own = keep_rows(data, {row["id"] for row, kept in zip(data.rows, inside, strict=True) if kept})
     plan = Plan(base=base.name, data=data.name, methods=(settings["method"],), out=place)
     path = train_run(plan, run, base, own, describe_inputs(run, base, own))
     shadow = read_checkpoint(path, run.name, engine.base)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,27 @@ class Split:
         (folder / FILE).write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def hold_out(data: Any, share: float, seed: int) -> Any:
-    """The members of a fresh split as data to train on, which carry the split; see :func:`draw_split`."""
+def hold_out(data: Any, share: float, seed: int) -> tuple[Any, Split]:
+    """The members of a fresh split as data to train on, and the split; see :func:`draw_split`."""
     split = draw_split(data, share, seed)
-    return data.keep(split.members, split)
+    return keep_rows(data, split.members, {"split": split.describe()}), split
+
+
+def keep_rows(data: Any, ids: Collection[str], facts: Mapping[str, Any] | None = None) -> Any:
+    """The rows with these ids, in the same order, as data of their own, with their own number and hash.
+
+    Args:
+        data: a dataclass with ``rows``, ``provenance`` and ``_done`` (what was tokenised), as
+            :class:`lorafair.data.pairs.Pairs` is.
+        ids: of the rows.
+        facts: more for the provenance.
+    """
+    kept = set(ids)
+    rows = [row for row in data.rows if row["id"] in kept]
+    text = "\n".join(json.dumps(row, sort_keys=True, ensure_ascii=False) for row in rows)
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    told = {**data.provenance, "rows": len(rows), "sha256": digest, **(facts or {})}
+    return replace(data, rows=rows, provenance=told, _done={})
 
 
 def draw_split(data: Any, holdout: float, seed: int) -> Split:

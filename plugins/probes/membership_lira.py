@@ -14,6 +14,7 @@ from lorafair.membership.loss import measure_losses
 from lorafair.membership.shadow import train_shadows
 from lorafair.membership.summary import summarise_attack
 
+VARIANCES = ("auto", "pooled", "example")
 LEAST = 4
 
 
@@ -50,9 +51,7 @@ def membership_lira(
     Raises:
         LorafairError: for settings out of range, and from the parts of the attack.
     """
-    faults = (
-        [] if variance in ("auto", "pooled", "example") else [f"variance is {variance!r}, not auto, pooled, example."]
-    )
+    faults = [] if variance in VARIANCES else [f"variance is {variance!r}, not {', '.join(VARIANCES)}."]
     if type(shadows) is not int or shadows < LEAST:
         faults.append(f"shadows is {shadows!r}; it must be a whole number of at least {LEAST}.")
     if type(seed) is not int or seed < 0:
