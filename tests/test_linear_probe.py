@@ -1,0 +1,81 @@
+"""The linear probe: scikit-learn's predictions, a null that holds for whole clusters, intervals in closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
+from sklearn.preprocessing import StandardScaler
+
+from lorafair.linear_probe import (
+    Setting,
+    balance,
+    draw_folds,
+    draw_null,
+    estimate_balanced,
+    permute_labels,
+    predict_labels,
+    reduce_states,
+)
+
+
+def test_predictions_are_scikit_learns_on_the_standardised_states():
+    draw = np.random.default_rng(0)
+    label = draw.integers(0, 3, 60)
+    states = draw.normal(size=(60, 90)) + label[:, None] * draw.normal(size=90) * 0.4
+    fold = draw_folds(np.arange(60) // 2, Setting())
+    assert all(len(set(fold[2 * i : 2 * i + 2])) == 1 for i in range(30))
+    probe = LogisticRegression(class_weight="balanced", max_iter=500)
+    expected = cross_val_predict(probe, StandardScaler().fit_transform(states), label, cv=PredefinedSplit(fold))
+    found = predict_labels(reduce_states(states, 1000), label, fold)
+    assert (found == expected).mean() > 0.98  # the solver stops at its tolerance
+    assert balance(found == label, label) == pytest.approx(balanced_accuracy_score(label, found))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2)), min_size=1, max_size=40), st.integers(0, 99))
+def test_permuted_labels_keep_what_a_cluster_is(rows, seed):
+    cluster, label = (np.array(column, dtype=np.intp) for column in zip(*rows, strict=True))
+    found = permute_labels(label, cluster, np.random.default_rng(seed))
+    whole = []
+    for c in set(cluster.tolist()):
+        before, after = label[cluster == c], found[cluster == c]
+        if len(set(before.tolist())) > 1:
+            assert sorted(after) == sorted(before)
+        else:
+            assert len(set(after.tolist())) == 1
+            whole.append((before[0], after[0]))
+    assert sorted(b for b, _ in whole) == sorted(a for _, a in whole)
+
+
+def test_noise_is_not_read_even_where_a_clusters_documents_are_alike():
+    """People with four texts each: shuffling single texts would find a group in nearly every third noise."""
+    draw, cluster = np.random.default_rng(1), np.repeat(np.arange(16), 4)
+    ours = naive = 0
+    for _ in range(40):
+        label = np.repeat(draw.permutation(np.arange(16) % 2), 4)
+        states = np.repeat(draw.normal(size=(16, 4)), 4, axis=0) + 0.3 * draw.normal(size=(64, 4))
+        setting, fold = Setting(folds=3), draw_folds(cluster, Setting(folds=3))
+        own = balance(predict_labels(states, label, fold) == label, label)
+        null = draw_null([states], label, cluster, setting, 19)[:, 0]
+        torn = [permute_labels(label, np.arange(64), draw) for _ in range(19)]
+        other = [balance(predict_labels(states, each, fold) == each, each) for each in torn]
+        ours += own > null.max()
+        naive += own > max(other)
+    assert ours <= 6  # 2 expected; more than 6 has probability 0.004
+    assert naive > ours
+
+
+def test_intervals_are_those_of_independent_proportions():
+    label = np.repeat([0, 1], [100, 50])
+    right = np.r_[np.arange(100) < 80, np.arange(50) < 30]
+    found = estimate_balanced(right, label, np.arange(150))
+    assert found.value == pytest.approx(0.7)
+    assert found.se**2 == pytest.approx((0.16 / 100 + 0.24 / 50) / 4 * 150 / 149)
+    assert estimate_balanced(right, label, np.arange(150), right).high == 0
+    wider = estimate_balanced(right, label, np.arange(150), family=10)
+    assert wider.low < found.low
