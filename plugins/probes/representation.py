@@ -110,7 +110,7 @@ def _check(states: str, every: int, folds: int, components: int, permutations: i
 def _choose(
     documents: Sequence[dict[str, Any]], attribute: str | None, folds: int
 ) -> tuple[list[tuple[dict[str, Any], str]], tuple[str, list[str]]]:
-    """Documents in one group of the attribute, with it, and (attribute, groups); groups in few clusters are left out."""
+    """Documents in one group of the attribute, with it, and (attribute, groups); groups in few clusters are out."""
     known = sorted({name for each in documents for name, groups in each["groups"].items() if groups})
     if not known:
         raise LorafairError("No document has groups: there is nothing to be read. Give a task or data with `groups`.")
