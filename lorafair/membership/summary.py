@@ -17,6 +17,20 @@ RATES = (0.01, 0.001)
 """False positive rates at which true positive rates are told (Carlini et al. 2022)."""
 
 
+def name_measures(name: str, said: str) -> dict[str, dict[str, Any]]:
+    """What a probe's ``measures`` say of an attack: the less it finds, the better.
+
+    Args:
+        name: of the attack, as in :func:`summarise_attack`.
+        said: of the attack, for people.
+    """
+    found = {f"{name}_auc": {"label": f"{said}, area under the ROC curve", "higher_is_better": False}}
+    for rate in RATES:
+        label = f"{said}, true positive rate at {rate:.1%} false positives"
+        found[f"{name}_tpr_at_fpr_{rate:g}"] = {"label": label, "higher_is_better": False}
+    return found
+
+
 def summarise_attack(
     name: str,
     scores: Floats,
@@ -38,7 +52,7 @@ def summarise_attack(
     Yields:
         Per measure and group ``scope`` ``model``, ``measure``, ``attribute`` and ``group`` (None: all), ``estimate``
         (None: not estimable), ``low``, ``high``, ``method`` (of the interval, or why there is none), ``n``,
-        ``clusters``, ``members``, ``nonmembers``.
+        ``clusters``, ``members``, ``nonmembers``; of all documents a ``note`` where it is not estimable.
     """
     _, cluster = np.unique(np.array([str(each["cluster"]) for each in documents]), return_inverse=True)
     for attribute, group, inside in list_groups(documents):
@@ -54,7 +68,8 @@ def summarise_attack(
         }
         for measure, one in found.items():
             about = {"scope": "model", "measure": measure, "attribute": attribute, "group": group}
-            yield about | _tell(one) | counts | dict(facts)
+            noted = {"note": f"{measure}: {one.method}"} if one.value is None and group is None else {}
+            yield about | _tell(one) | counts | dict(facts) | noted
 
 
 def list_groups(documents: Sequence[Mapping[str, Any]]) -> list[tuple[str | None, str | None, NDArray[np.bool_]]]:

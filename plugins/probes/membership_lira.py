@@ -12,10 +12,11 @@ from lorafair.membership.design import read_settings
 from lorafair.membership.likelihood_ratio import attack_offline, attack_online, compute_log_odds
 from lorafair.membership.loss import measure_losses
 from lorafair.membership.shadow import train_shadows
-from lorafair.membership.summary import summarise_attack
+from lorafair.membership.summary import name_measures, summarise_attack
 
 VARIANCES = ("auto", "pooled", "example")
 LEAST = 4
+ONLINE, OFFLINE = "membership_lira_online", "membership_lira_offline"
 
 
 def membership_lira(
@@ -60,7 +61,7 @@ def membership_lira(
     found = find_attacked(engine, checkpoint, documents)
     if checkpoint.kind == "base":
         why = "the base was trained on none of it and has no shadows; membership_loss attacks it"
-        yield {"scope": "model", "measure": "membership_lira_online_auc", "estimate": None, "method": why}
+        yield {"scope": "model", "measure": f"{ONLINE}_auc", "estimate": None, "method": why, "note": why}
         return
     changes = {"method": shadow_method, "rank": shadow_rank, "lr": shadow_lr}
     said = train_shadows(
@@ -88,5 +89,11 @@ def membership_lira(
         "shadow_rank": said.settings.get("rank"),
         "like_target": not any(value is not None for value in changes.values()),
     }
-    yield from summarise_attack("membership_lira_online", online, found.member, documents, facts)
-    yield from summarise_attack("membership_lira_offline", offline, found.member, documents, facts)
+    yield from summarise_attack(ONLINE, online, found.member, documents, facts)
+    yield from summarise_attack(OFFLINE, offline, found.member, documents, facts)
+
+
+membership_lira.measures = {  # type: ignore[attr-defined]
+    **name_measures(ONLINE, "membership by LiRA, online"),
+    **name_measures(OFFLINE, "membership by LiRA, offline"),
+}

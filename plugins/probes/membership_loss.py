@@ -7,7 +7,7 @@ from typing import Any
 
 from lorafair.membership.attack import find_attacked
 from lorafair.membership.loss import measure_losses
-from lorafair.membership.summary import summarise_attack
+from lorafair.membership.summary import name_measures, summarise_attack
 
 
 def membership_loss(engine: Any, checkpoint: Any, documents: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -35,3 +35,6 @@ def membership_loss(engine: Any, checkpoint: Any, documents: Sequence[dict[str, 
         yield {"id": document["id"], "member": int(member), "loss": float(loss), "score": -float(loss)}
     facts = {"split": found.split.sha256}
     yield from summarise_attack("membership_loss", -losses, found.member, documents, facts)
+
+
+membership_loss.measures = name_measures("membership_loss", "membership by loss")  # type: ignore[attr-defined]

@@ -162,3 +162,10 @@ def _reduce(
 
 def _number(measure: str, values: Sequence[float | None]) -> dict[str, Any]:
     return {"measure": measure, **dict(zip(("estimate", "low", "high"), values, strict=True))}
+
+
+representation.measures = {  # type: ignore[attr-defined]
+    "representation_accuracy": {"label": "balanced accuracy of a probe for the group", "higher_is_better": None},
+    "representation_readable": {"label": "readable share of the group", "higher_is_better": None},
+    "representation_accuracy_minus_base": {"label": "balanced accuracy, minus the base's", "higher_is_better": None},
+}
