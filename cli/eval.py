@@ -19,12 +19,12 @@ from .plugins_timeout import add_plugin_timeout
     help="An adapter or a full fine-tune of the base; repeatable.",
 )
 @click.option("--task", "tasks", multiple=True, required=True, metavar="NAME", help="An lm-eval task; repeatable.")
-@click.option("--engine", default="auto", show_default=True, metavar="NAME", help="auto, vllm, hf, or a plugin's.")
+@click.option("--engine", default="auto", show_default=True, metavar="NAME", help="auto, vllm, hf, head, or a plugin's.")
 @click.option("--limit", type=float, help="Documents per task: a number, or a share below 1.")
 @click.option("--num-fewshot", type=click.IntRange(min=0), help="Examples in the prompt.")
 @click.option("--apply-chat-template", is_flag=True, help="Wrap prompts in the base's chat template (default: off).")
 @click.option("--gen-kwargs", default="", metavar="SETTINGS", help="Generation settings: key=value,… or JSON.")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Rows per forward pass of the hf engine.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Rows per forward pass (hf, head).")
 @click.option(
     "--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), help="Default: what the base's config says."
 )
@@ -44,6 +44,13 @@ from .plugins_timeout import add_plugin_timeout
     help="Ask in a random order and stop asking a checkpoint once it is decided whether METRIC changed for a group.",
 )
 @click.option("--margin", type=float, metavar="DELTA", help="With --until-decided: smaller changes count as decided.")
+@click.option(
+    "--label-map",
+    "label_map",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="For classifiers: their label OLD is what the task calls NEW; repeatable.",
+)
 @click.option("--trust-remote-code", is_flag=True, help="Run code that the base's folder brings along.")
 @click.option(
     "--out",
@@ -75,6 +82,7 @@ def command(
     verify: bool,
     until_decided: str | None,
     margin: float | None,
+    label_map: tuple[str, ...],
     trust_remote_code: bool,
     out: Path,
     wandb_args: str,
@@ -90,6 +98,7 @@ def command(
         lorafair eval --base models/smollm2-135m --checkpoint runs/lora-r8 --task lorafair_honest_sample
     """
     from lorafair.evaluation import EvaluationPlan, evaluate
+    from lorafair.label_match import read_label_map
     from lorafair.settings import parse_settings
     from lorafair.tracking import Tracking, track
 
@@ -120,6 +129,7 @@ def command(
         verify=verify,
         until_decided=until_decided,
         margin=margin,
+        label_map=read_label_map(label_map),
     )
     outcome = evaluate(plan, lambda line: click.echo(line, err=True))
     click.echo(f"{outcome.asked} requests asked, {outcome.stored} were stored already.")

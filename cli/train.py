@@ -23,12 +23,16 @@ def _split(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...
 @click.command("train", context_settings={"show_default": True})
 @click.option("--config", type=click.Path(path_type=Path), help="Recipe: a YAML file; `train:` holds these options.")
 @click.option("--base", metavar="MODEL", help="Model folder or Hub id.")
-@click.option("--data", metavar="NAME|FILE", help="Data set of the registry, or .jsonl with prompt and completion.")
+@click.option("--data", metavar="NAME|FILE", help="Data set of the registry, or .jsonl as the trainer reads it.")
+@click.option("--data-option", "data_options", multiple=True, metavar="NAME=VALUE",
+              help="An option of the data, as `part=train` or `split_seed=1`; repeatable.")  # fmt: skip
 @click.option("--method", "methods", multiple=True, metavar="NAME", help="lora, full, …; may be given several times.")
 @click.option(
     "--rank", "ranks", multiple=True, type=click.IntRange(1), help="Rank of the adapter; several are a sweep."
 )
-@click.option("--trainer", default="sft", metavar="NAME", help="Procedure of training.")
+@click.option("--trainer", default="sft", metavar="NAME", help="sft, lm, classify, image, …")
+@click.option("--trainer-option", "trainer_options", multiple=True, metavar="NAME=VALUE",
+              help="An option of the trainer's own, as `packing=false`; repeatable.")  # fmt: skip
 @click.option("--alpha", type=float, help="Scaling of the adapter: alpha / rank.  [default: 2 x rank]")
 @click.option("--target-modules", multiple=True, callback=_split, default=("all-linear",), metavar="NAMES",
               help="Modules that get adapters, several with commas.")  # fmt: skip
@@ -53,6 +57,7 @@ def _split(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), help="Folder of the checkpoints.")
 @click.option("--name", help="Name of the checkpoint, for a single run.  [default: lora-r8, full, …]")
 @click.option("--save-steps", type=click.IntRange(1), help="Steps between saves.  [default: every 5 minutes]")
+@click.option("--gradient-checkpointing", is_flag=True, help="Less memory, more time, the same weights.")
 @click.option("--resume/--no-resume", default=True, help="Go on with an interrupted run, or start it over.")
 @click.option("--overwrite", is_flag=True, help="Train again what lies in --out under the same names.")
 @click.pass_context
@@ -77,10 +82,13 @@ def train(ctx: click.Context, config: Path | None, **options: Any) -> None:
     from lorafair.training import train_runs
 
     options["options"] = read_options(options["options"])
+    for key in ("data_options", "trainer_options"):
+        options[key] = read_options(options[key], f"--{key.removesuffix('s').replace('_', '-')}")
     settings = {key: options.pop(key) for key in DEFAULTS}
     folders = train_runs(Plan(**options, settings=settings), say=click.echo)
     named = " ".join(f"--checkpoint {folder}" for folder in folders)
-    click.echo(f"next: lorafair eval --base {options['base']} {named} --task lorafair_honest_sample")
+    task = {"classify": "lorafair_hatecheck_sample", "image": "TASK"}.get(options["trainer"], "lorafair_honest_sample")
+    click.echo(f"next: lorafair eval --base {options['base']} {named} --task {task}")
 
 
 def _read_options(ctx: click.Context, path: Path) -> dict[str, Any]:

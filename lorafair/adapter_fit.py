@@ -62,7 +62,7 @@ def _find_misfit(
     config: dict[str, Any], shapes: dict[str, tuple[int, ...]], known: dict[str, tuple[int, ...]]
 ) -> str | None:
     """The first tensor (in the order of names) of an adapter that has no place in a base, in words."""
-    known = known | {f"transformer.{name}": shape for name, shape in known.items()}  # as GPT-2's own files leave it out
+    known = _name_inside(known, shapes)
     layers = {found[0] for name in known if (found := LAYER.match(name))}
     stacks = {layer.rstrip(DIGITS) for layer in layers}
     replicated = bool(config.get("layer_replication"))
@@ -83,12 +83,27 @@ def _find_misfit(
     return None
 
 
-def refuse_unrepeatable(label: str, path: Path, config: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
+def _name_inside(
+    known: dict[str, tuple[int, ...]], shapes: dict[str, tuple[int, ...]]
+) -> dict[str, tuple[int, ...]]:
+    """The base's tensors by their own names, and behind the prefix under which a model with a head holds its body.
+
+    GPT-2's own files leave ``transformer.`` out, and an encoder's folder may hold the bare encoder (``bert.``).
+    """
+    firsts = {name.removeprefix("base_model.model.").partition(".")[0] for name in shapes if ".lora_" in name}
+    prefixes = {"transformer", *firsts} - {name.partition(".")[0] for name in known}
+    return known | {f"{prefix}.{name}": shape for prefix in sorted(prefixes) for name, shape in known.items()}
+
+
+def refuse_unrepeatable(
+    label: str, path: Path, config: dict[str, Any], shapes: dict[str, tuple[int, ...]], classifies: bool = False
+) -> None:
     """Refuse an adapter that PEFT loads without a word, but not as it was trained, or not twice in the same way.
 
     Args:
         config: the adapter's ``adapter_config.json``.
         shapes: tensor name to shape, of the adapter's weights.
+        classifies: it has a classification head.
 
     Raises:
         LorafairError: saying why, and what would mend it.
@@ -104,8 +119,11 @@ def refuse_unrepeatable(label: str, path: Path, config: dict[str, Any], shapes: 
             f"its start ({start}) was taken out of the base's weights and cannot be found again from the adapter "
             "alone; save it with save_pretrained(..., path_initial_model_for_weight_conversion=...), as a plain LoRA"
         )
-    elif config.get("task_type") not in (None, "CAUSAL_LM", "FEATURE_EXTRACTION"):
-        why = f"it was trained for {config['task_type']}, only adapters for causal language models generate text"
+    elif config.get("task_type") not in (None, "CAUSAL_LM", "FEATURE_EXTRACTION", *["SEQ_CLS"] * classifies):
+        why = (
+            f"it was trained for {config['task_type']}; adapters for causal language models and for classification "
+            "(SEQ_CLS, with its head) are evaluated"
+        )
     elif max(_whole(config.get("num_tasks")), _whole(config.get("n_tasks"))) > 1:
         why = "it holds several tasks at once and answers by a task number; save it for one task"
     elif method == "PVERA" and config.get("sample_at_inference"):

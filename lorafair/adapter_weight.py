@@ -14,13 +14,21 @@ FROZEN = re.compile(
 """Tensors that PEFT saves beside the trained ones: copies of the base's, random or fixed projections, positions."""
 
 
+NOWHERE = "dummy-target-modules"
+"""What PEFT calls the targets of an adapter that changes no module and only saves some (a head)."""
+
+
 def find_rank(config: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> int | None:
     """The largest rank of an adapter: of its LoRA matrices, or else the ``r`` of its method; None where it has none.
+
+    It is 0 where nothing but a head was trained.
 
     Args:
         config: the adapter's ``adapter_config.json``.
         shapes: tensor name to shape.
     """
+    if config.get("target_modules") == NOWHERE:
+        return 0
     patterns = config.get("rank_pattern")
     claims = [config.get("r"), *(patterns.values() if isinstance(patterns, dict) else ())]
     ranks = [shape[0] for name, shape in shapes.items() if LORA.search(name) and len(shape) == 2]

@@ -8,6 +8,10 @@ from typing import Any
 
 from lorafair.checkpoint import Checkpoint
 from lorafair.errors import LorafairError
+from lorafair.head import ENDINGS, Head, Headed, describe_labels, list_head_modules, read_headed
+
+UNREADABLE = (OSError, ValueError, ImportError, KeyError, RuntimeError)
+WANTED = {"": "a causal language model", "text": "a classifier of texts", "image": "a classifier of images"}
 
 
 class Base:
@@ -18,13 +22,16 @@ class Base:
         dtype: torch's name of the weights' type in training, e.g. ``float32``.
         uses: how often :meth:`fresh` is expected to be called: the last call hands out the kept weights themselves,
             so that a single run holds one copy and a sweep two.
+        head: the classification head that the model is to carry; None is a causal language model.
     """
 
-    def __init__(self, checkpoint: Checkpoint, dtype: str = "float32", uses: int = 1) -> None:
+    def __init__(self, checkpoint: Checkpoint, dtype: str = "float32", uses: int = 1, head: Head | None = None) -> None:
         self.name = checkpoint.name
         self.path = checkpoint.path
         self.hash = checkpoint.hash
+        self.config = checkpoint.config
         self.dtype = dtype
+        self.head = head
         self._uses = uses
         self._kept: Any = None
 
@@ -45,15 +52,47 @@ class Base:
                 "files (tokenizer.json, tokenizer_config.json) into the folder."
             ) from error
 
+    @cached_property
+    def processor(self) -> Any:
+        """The base's own image processor, read once, by Pillow.
+
+        Raises:
+            LorafairError: if the folder has no readable image processor.
+        """
+        from transformers import AutoImageProcessor
+
+        try:
+            return AutoImageProcessor.from_pretrained(self.path, backend="pil", trust_remote_code=False)
+        except (OSError, ValueError, ImportError, KeyError) as error:
+            raise LorafairError(
+                f"Base model {self.name}: its image processor cannot be read ({_first_line(error)}). Put its "
+                "preprocessor_config.json into the folder."
+            ) from error
+
     def fresh(self) -> Any:
-        """A causal language model with the base's weights, untouched by any earlier training.
+        """A model with the base's weights, untouched by any earlier training: causal, or with the sweep's ``head``.
 
         Returns:
             transformers.PreTrainedModel on the CPU in ``dtype``.
 
         Raises:
-            LorafairError: if transformers cannot read the folder, or knows no causal language model of that type.
+            LorafairError: if transformers cannot read the folder, or knows no such model of that type.
         """
+        found = self._take()
+        return found.model if isinstance(found, Headed) else found
+
+    def fresh_head(self) -> Headed:
+        """As :meth:`fresh`, for a sweep with a ``head``: the model, its labels, and which parts of it are new.
+
+        Raises:
+            LorafairError: as :meth:`fresh`, and where the sweep's data have no labels.
+        """
+        if self.head is None:
+            raise LorafairError("These data have no labels to classify. Take the trainer sft or lm, or labelled data.")
+        found: Headed = self._take()
+        return found
+
+    def _take(self) -> Any:
         model = self._kept if self._kept is not None else self._read()
         self._uses -= 1
         if self._uses > 0:
@@ -69,32 +108,44 @@ class Base:
             LorafairError: as :meth:`fresh`.
         """
         import torch
-        from transformers import AutoConfig, AutoModelForCausalLM
+        import transformers
 
+        maker = getattr(transformers, f"AutoModel{ENDINGS[self.head.kind] if self.head else 'ForCausalLM'}")
+        labels = describe_labels(self.head.labels) if self.head else {}
         try:
             with torch.device("meta"):
-                model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(self.path), trust_remote_code=False)
-        except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
+                config = transformers.AutoConfig.from_pretrained(self.path, **labels)
+                model = maker.from_config(config, trust_remote_code=False)
+        except UNREADABLE as error:
             raise self._refuse(error) from error
-        head = model.get_output_embeddings()
+        top = [model.get_submodule(name) for name in list_head_modules(model)] if self.head else []
+        left_out = {
+            id(part) for head in [*top, model.get_output_embeddings()] if head is not None for part in head.modules()
+        }
         kinds = ("Linear", "Conv1D")  # GPT-2's linear layers are called Conv1D
-        return [path for path, module in model.named_modules() if type(module).__name__ in kinds and module is not head]
+        return [
+            path
+            for path, module in model.named_modules()
+            if type(module).__name__ in kinds and id(module) not in left_out
+        ]
 
     def _read(self) -> Any:
         import torch
         from transformers import AutoModelForCausalLM
 
         try:
+            if self.head is not None:
+                return read_headed(self.path, self.config, self.head, self.dtype)
             return AutoModelForCausalLM.from_pretrained(
                 self.path, dtype=getattr(torch, self.dtype), use_safetensors=True, trust_remote_code=False
             )
-        except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
+        except UNREADABLE as error:
             raise self._refuse(error) from error
 
     def _refuse(self, error: Exception) -> LorafairError:
         return LorafairError(
-            f"Base model {self.name}: transformers cannot load it as a causal language model "
-            f"({_first_line(error)}). Give the folder of a language model in Hugging Face layout."
+            f"Base model {self.name}: transformers cannot load it as {WANTED[self.head.kind if self.head else '']} "
+            f"({_first_line(error)}). Give the folder of such a model in Hugging Face layout."
         )
 
 

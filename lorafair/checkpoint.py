@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -12,7 +13,10 @@ from typing import Any, Literal
 
 from lorafair.adapter_fit import hold_against_base, refuse_other_base, refuse_unrepeatable
 from lorafair.adapter_weight import count_trained, find_rank, find_targets
+from lorafair.classifier import find_adapter_head, find_full_head
 from lorafair.errors import LorafairError, raise_faults
+from lorafair.head import Head
+from lorafair.model_folder import find_folder
 from lorafair.safetensor import read_header, read_headers, require_safetensors
 
 SHAPE_KEYS = ("hidden_size", "num_hidden_layers", "vocab_size", "intermediate_size", "n_embd", "n_layer", "n_head")
@@ -24,7 +28,8 @@ class Checkpoint:
     """One model that answers requests: the base itself, an adapter on it, or a full model of the base's shape.
 
     ``config`` is the adapter's ``adapter_config.json`` or the model's ``config.json``; ``targets`` are the last names
-    of the modules that LoRA changes (read from its weights, not from its claims); ``rank`` is the largest.
+    of the modules that LoRA changes (read from its weights, not from its claims); ``rank`` is the largest.  ``head`` is
+    a classifier's, None for a model that generates text.
     """
 
     label: str
@@ -40,6 +45,7 @@ class Checkpoint:
     provenance: dict[str, Any] | None = None
     notes: tuple[str, ...] = field(default=())
     signature: tuple[Any, ...] = ()
+    head: Head | None = None
 
     def check_unchanged(self) -> None:
         """Refuse to go on with a folder that was written to since it was read: answers are stored under its hash.
@@ -76,34 +82,14 @@ def read_base(name: str, trust_remote_code: bool = False) -> Checkpoint:
     """
     from lorafair.provenance import hash_folder
 
-    path = Path(name).expanduser()
-    if not path.is_dir():
-        path = _fetch(name, trust_remote_code)
+    path = find_folder(name, trust_remote_code)
     signature = sign_folder(path)
     config = _read_json(path / "config.json", f"base model {name}")
     require_safetensors(path, "model", f"base model {name}")
     read_headers(path)
     digest = hash_folder(path, "*.safetensors")
-    return Checkpoint("base", "base", name, path, digest, config, signature=signature)
-
-
-def _fetch(name: str, trust_remote_code: bool) -> Path:
-    if name.startswith((".", "/", "~")) or name.count("/") != 1:
-        raise LorafairError(
-            f"Base model {name!r}: there is no such folder. Give a model folder or a Hub id (owner/name), or fetch the "
-            "small one with `lorafair models pull smollm2-135m`."
-        )
-    import huggingface_hub
-
-    patterns = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"] + ["*.py"] * trust_remote_code
-    try:
-        return Path(huggingface_hub.snapshot_download(name, allow_patterns=patterns))
-    except Exception as error:  # the Hub's client raises many kinds; all mean the same to the user
-        raise LorafairError(
-            f"Base model {name!r} is no folder here and the Hub did not give it ({type(error).__name__}: "
-            f"{str(error).splitlines()[0] if str(error) else 'no reason given'}). Check the name and the network, or "
-            "give a local folder; `lorafair models pull smollm2-135m` makes a small one."
-        ) from error
+    head = find_full_head(path, f"base model {name}", config)
+    return Checkpoint("base", "base", name, path, digest, config, signature=signature, head=head)
 
 
 def read_checkpoints(specs: Sequence[str], base: Checkpoint, any_base: bool = False) -> list[Checkpoint]:
@@ -176,10 +162,13 @@ def _read_adapter(
     if not weights.exists():
         raise LorafairError(f"{label}: {path} holds a sharded adapter, PEFT reads one adapter_model.safetensors.")
     shapes = read_header(weights)
-    refuse_unrepeatable(label, path, config, shapes)
+    head = find_adapter_head(path, label, config, shapes, base.config)
+    refuse_unrepeatable(label, path, config, shapes, head is not None)
     notes = hold_against_base(label, path, config, shapes, base.path, base.name, base.hash, provenance, any_base)
     settings = (provenance or {}).get("settings") or {}
     digest = hash_file(weights)[:32] + hash_file(path / "adapter_config.json")[:32]
+    if head is not None:
+        digest = hashlib.sha256("\n".join([digest, *head.labels]).encode()).hexdigest()
     method = settings.get("method") or ("dora" if config.get("use_dora") else str(config.get("peft_type", "")).lower())
     return Checkpoint(
         label=label,
@@ -195,6 +184,7 @@ def _read_adapter(
         provenance=provenance,
         notes=tuple(notes),
         signature=signature,
+        head=head,
     )
 
 
@@ -230,6 +220,7 @@ def _read_full(path: Path, label: str, base: Checkpoint, provenance: dict[str, A
         trainable_parameters=settings.get("trainable_parameters") or sum(map(math.prod, shapes.values())),
         provenance=provenance,
         signature=signature,
+        head=find_full_head(path, label, config),
     )
 
 

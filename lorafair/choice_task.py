@@ -20,7 +20,7 @@ from lorafair.data.document_set import (
     require_documents,
 )
 from lorafair.data.option import Check, count_from, read_options, some_of
-from lorafair.data.wording import Wording, ask_in_wordings
+from lorafair.data.wording import Wording, ask_in_wordings, word_plainly
 from lorafair.errors import LorafairError
 from lorafair.task_document import Documents
 
@@ -66,6 +66,15 @@ class ChoiceTask(ConfigurableTask):  # type: ignore[misc]
             }
         )
 
+    def ask_plainly(self) -> None:
+        """Show each text once, as it is, with the classes' names for answers: what a classifier is asked."""
+        if len(classes := self.config.metadata.get("classes") or ()) < 2:
+            return
+        plain = word_plainly(classes)
+        self.wordings = [plain]
+        self.documents[:] = ask_in_wordings(self.found.documents, [plain])
+        self.config.metadata["wordings"] = [plain.name]
+
     def finish(self, found: DocumentSet) -> DocumentSet:
         """What is to be done once texts are cut; nothing, unless a task says otherwise."""
         return found
@@ -107,7 +116,7 @@ class ChoiceTask(ConfigurableTask):  # type: ignore[misc]
 
     def doc_to_text(self, doc: Mapping[str, Any], doc_to_text: Any = None) -> str:
         """The text in its question; the document itself keeps the plain ``text``, for classification heads."""
-        return self.WORDINGS[doc["wording"]].ask(doc)
+        return next(one for one in self.wordings if one.name == doc["wording"]).ask(doc)
 
     def doc_to_choice(self, doc: Mapping[str, Any], doc_to_choice: Any = None) -> list[str]:
         """The answers that are compared."""

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from lorafair.blame import blame_plugin
-from lorafair.data.pairs import read_lines
+from lorafair.data.row import bind_rows
+from lorafair.data.row_check import read_lines
 from lorafair.errors import LorafairError, raise_faults
-from lorafair.registry import load_registry, load_target
+from lorafair.registry import load_registry
 from lorafair.settings import check_limit
 
 
@@ -90,7 +91,7 @@ def _read_data(name: str) -> list[tuple[int, Any]]:
         able = ", ".join(e.name for e in registry.entries("dataset") if e.target)
         raise LorafairError(f"The dataset {name!r} has no documents of its own. These have: {able}.")
     with blame_plugin(entry):
-        return list(enumerate(load_target(entry)(), start=1))
+        return list(enumerate(bind_rows(entry)[0](), start=1))
 
 
 def _check_rows(what: str, lines: Iterable[tuple[int, Any]]) -> list[dict[str, Any]]:

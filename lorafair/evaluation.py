@@ -19,7 +19,8 @@ class EvaluationPlan:
     """Everything that a user chooses about an evaluation.
 
     ``until_decided``: a metric; a checkpoint is asked no more once it is decided whether it changed for some group, or
-    by less than ``margin`` for all (:mod:`lorafair.serving.stopping`).
+    by less than ``margin`` for all (:mod:`lorafair.serving.stopping`).  ``label_map``: a classifier's label to the
+    tasks' (:mod:`lorafair.label_match`).
     """
 
     base: str
@@ -42,6 +43,7 @@ class EvaluationPlan:
     verify: bool = True
     until_decided: str | None = None
     margin: float | None = None
+    label_map: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def evaluate(plan: EvaluationPlan, say: Callable[[str], None]) -> EvaluationOutc
     """
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from lorafair.classifying import check_classifiers, is_classifying
     from lorafair.preparation import base_dtype
     from lorafair.responses.store import ResponseStore
     from lorafair.result_file import check_same_base, read_complaints
@@ -92,11 +95,14 @@ def evaluate(plan: EvaluationPlan, say: Callable[[str], None]) -> EvaluationOutc
     if plan.engine_args and len(routes) > 1:
         say(f"--engine-args go to {next(iter(routes))} only.")
     check_until(plan.until_decided, plan.margin, list(routes))
+    everyone = [c for served in routes.values() for c in served]
+    heads = everyone if is_classifying(everyone) else []
+    check_classifiers(plan, everyone)
     check_same_base(plan.out, base.hash, base.name)
     for line in _find_rounded(checkpoints, plan.dtype or base_dtype(base)):
         say(line)
     store = ResponseStore(plan.out / "responses")
-    with Audit(plan, base, store, next(iter(routes)), say) as audit:
+    with Audit(plan, base, store, next(iter(routes)), say, heads) as audit:
         groups = deque(Group(name, tuple(served)) for name, served in routes.items())
         audit.warm(groups[0])
         check_finite([base, *checkpoints], plan.dtype or base_dtype(base))

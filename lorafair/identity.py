@@ -14,7 +14,7 @@ from lorafair.records import SCHEMA
 class Model:
     """One model of an audit.  ``kind`` is base, adapter or full; None is "not known".
 
-    ``seed`` is the training seed; ``recipe`` holds every other setting of the training, as text: checkpoints of one
+    ``headless``: a base of classifiers that has no head of its own and was not asked.  ``seed`` is the training seed; ``recipe`` holds every other setting of the training, as text: checkpoints of one
     base with equal recipes and different seeds are runs of one method.
     """
 
@@ -31,6 +31,7 @@ class Model:
     planted: dict[str, Any] | None = None
     seed: int | None = None
     recipe: str | None = None
+    headless: bool = False
 
     @property
     def content(self) -> tuple[str | None, str | None, str]:

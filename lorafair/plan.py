@@ -27,6 +27,11 @@ DEFAULTS: dict[str, Any] = {
     "precision": "fp32",
 }
 """Settings of every run beside its method, rank, alpha, targets, learning rate and seed."""
+OF_TRAINERS = (
+    *("base", "data", "method", "out", "seed", "label", "save_steps", "lr", "gradient_checkpointing"),
+    *("objective", "validation", *DEFAULTS),
+)
+"""What a run gives to every trainer that names it; all other parameters are options."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,9 @@ class Plan:
     """What a sweep is asked for: every method at every rank with every seed.
 
     ``alpha`` None is the rule alpha = 2 rank; ``lr`` None is 5e-5 for full fine-tuning and 5e-4 for adapters;
-    ``options`` are the methods' own (see lorafair.method_option); ``settings`` overrides ``DEFAULTS``;
-    ``holdout`` is the share of the data's clusters that is not trained on, drawn by ``split_seed`` and recorded.
+    ``options`` are the methods' own, ``trainer_options`` the trainer's (see lorafair.method_option), ``data_options``
+    the data's (see lorafair.data.row); ``settings`` overrides ``DEFAULTS``; ``holdout`` is the share of the data's
+    clusters that is not trained on, drawn by ``split_seed`` and recorded.
     """
 
     base: str
@@ -48,12 +54,15 @@ class Plan:
     target_modules: Sequence[str] = ("all-linear",)
     lr: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    data_options: Mapping[str, Any] = field(default_factory=dict)
+    trainer_options: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     holdout: float | None = None
     split_seed: int = 0
     out: Path = Path("runs")
     name: str | None = None
     save_steps: int | None = None
+    gradient_checkpointing: bool = False
     resume: bool = True
     overwrite: bool = False
 
@@ -89,6 +98,7 @@ def plan_runs(plan: Plan) -> list[Run]:
                     methods[name] = target
                 else:
                     faults += _find_ignored(name, target, plan)
+                    faults += find_option_faults(plan.trainer_options, {name: target}, "trainer", OF_TRAINERS)
             except LorafairError as error:
                 faults.append(str(error))
     takes = {name: inspect.signature(target).parameters for name, target in methods.items()}
@@ -128,6 +138,8 @@ def plan_runs(plan: Plan) -> list[Run]:
         }
         if plan.options:
             shape["method_options"] = dict(plan.options)
+        if plan.trainer_options:
+            shape["trainer_options"] = dict(plan.trainer_options)
         for seed in seeds:
             name = (method if rank is None else f"{method}-r{rank}") + name_options(plan.options)
             name = plan.name or (f"{name}-seed{seed}" if len(seeds) > 1 else name)
@@ -147,6 +159,8 @@ def _find_ignored(name: str, trainer: Any, plan: Plan) -> list[str]:
     asked = {key: value for key, value in plan.settings.items() if value != DEFAULTS.get(key) and key != "dtype"}
     if plan.lr is not None:
         asked["lr"] = plan.lr
+    if plan.gradient_checkpointing:
+        asked["gradient_checkpointing"] = True
     return [
         f"The trainer {name!r} takes no {key}. Leave out --{key.replace('_', '-')}."
         for key in asked

@@ -49,9 +49,11 @@ CONTRACTS: dict[str, Contract] = {
         Contract("task", "a package or folder with lm-eval YAML that says `task: <name>`", "documents with `groups`"),
         Contract(
             "dataset",
-            "a declaration, and a function where training pairs have to be made",
-            'rows {"prompt": str, "completion": str, "groups": {attribute: [names]}, "cluster": str}; the last two '
-            "may be left out",
+            "a declaration, and a function where rows to train on have to be made",
+            'rows {"prompt": str, "completion": str}, or with `labels:` {"text" or "image": str, "label": str}; each '
+            'may have "groups": {attribute: [names]}, "cluster": str and "id": str',
+            given_if_wanted=("dataset",),
+            fields=("labels",),
         ),
         Contract(
             "scorer",
@@ -80,7 +82,8 @@ CONTRACTS: dict[str, Contract] = {
             "a function that trains one model",
             "the pathlib.Path of a checkpoint folder below `out`",
             ("base", "data", "method", "out"),
-            given_if_wanted=("seed", "label", "save_steps", "lr", *HYPER),
+            given_if_wanted=("seed", "label", "save_steps", "lr", *HYPER, "gradient_checkpointing"),
+            fields=("data",),
         ),
         Contract(
             "probe",

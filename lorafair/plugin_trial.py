@@ -98,11 +98,17 @@ def try_method(entry: Entry, target: Any, call: Call) -> Trial:
 
 def try_dataset(entry: Entry, target: Any, call: Call) -> Trial:
     """The first training pairs that its function makes."""
+    from lorafair.data.labelled import check_labelled
     from lorafair.data.pairs import check_rows
 
-    rows = call(lambda: list(itertools.islice(iter(target()), PAIRS)))
+    named = fill_call(CONTRACTS["dataset"], target, {"dataset": entry.name})
+    rows = call(lambda: list(itertools.islice(iter(target(**named)), PAIRS)))
+    labels = entry.fields.get("labels")
     try:
-        check_rows("Its rows", enumerate(rows, start=1))
+        if labels:
+            check_labelled("Its rows", enumerate(rows, start=1), labels)
+        else:
+            check_rows("Its rows", enumerate(rows, start=1))
     except LorafairError as error:
         return [" ".join(str(error).split())], []
     return [], []

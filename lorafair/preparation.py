@@ -12,6 +12,7 @@ from lorafair.checkpoint import Checkpoint
 from lorafair.engines.contract import EngineSettings
 from lorafair.engines.tokenizer import apply_chat_template, load_tokenizer
 from lorafair.errors import LorafairError, did_you_mean, raise_faults
+from lorafair.label_frame import LabelFrame, ask_plainly, check_labels, frame_tasks
 from lorafair.portion import Portion, narrow
 
 if TYPE_CHECKING:
@@ -34,15 +35,26 @@ def engine_settings(plan: EvaluationPlan, base: Checkpoint, first: bool) -> Engi
         seed=plan.seed,
         trust_remote_code=plan.trust_remote_code,
         extra=dict(plan.engine_args) if first else {},
+        label_map=dict(plan.label_map),
     )
 
 
 class Prepared:
-    """The tasks with their requests, built once for all checkpoints."""
+    """The tasks with their requests, built once for all checkpoints.
 
-    def __init__(self, plan: EvaluationPlan, base: Checkpoint, tasks: dict[str, Any]) -> None:
+    Args:
+        heads: the checkpoints that answer, where they are classifiers: their requests hold documents and labels.
+    """
+
+    def __init__(
+        self, plan: EvaluationPlan, base: Checkpoint, tasks: dict[str, Any], heads: Sequence[Checkpoint] = ()
+    ) -> None:
         self.plan, self.base, self.tasks = plan, base, tasks
-        self.tokenizer = load_tokenizer(base, plan.trust_remote_code)
+        self.tokenizer = None if heads else load_tokenizer(base, plan.trust_remote_code)
+        self.frame: LabelFrame | None = None
+        self.heads = tuple(heads)
+        if heads and "wordings" not in plan.metadata:
+            ask_plainly(tasks["tasks"])
         if plan.apply_chat_template and not self.tokenizer.chat_template:
             raise LorafairError(f"{base.name} has no chat template. Leave --apply-chat-template out.")
         for name, task in tasks["tasks"].items():
@@ -61,9 +73,12 @@ class Prepared:
                     else None,
                     tokenizer_name=str(self.tokenizer.name_or_path) if plan.apply_chat_template else "",
                 )
-            if getattr(task, "MULTIMODAL", False):
+            if getattr(task, "MULTIMODAL", False) and not heads:
                 raise LorafairError(f"The task {name} asks about images; text engines cannot answer it.")
             task.build_all_requests = lambda task=task, **_: _forget_answers(task)
+        if heads:
+            self.frame = frame_tasks(tasks["tasks"], heads)
+            check_labels(self.frame, tasks["tasks"], heads, plan.label_map)
         self.versions = {name: str((t.config.metadata or {}).get("version", "")) for name, t in tasks["tasks"].items()}
 
     def requests(self, label: str, identity: dict[str, Any]) -> list[Any]:
@@ -73,7 +88,7 @@ class Prepared:
         instances = [i for task in self.tasks["tasks"].values() for i in task.instances]
         kinds = dict.fromkeys(i.request_type for i in instances)
         cloned = [i for kind in kinds for i in instances if i.request_type == kind for _ in range(i.repeats or 1)]
-        return plan_requests(cloned, label, identity, self.versions, self.plan.seed)
+        return plan_requests(cloned, label, identity, self.versions, self.plan.seed, self.frame)
 
     def list_documents(self) -> dict[str, dict[int, Any]]:
         """Task -> number -> document, of those that are asked."""
@@ -116,6 +131,10 @@ class Prepared:
 
         results = self._evaluate(checkpoint, identity, answers, portion)
         results |= describe_run(self.plan, self.base, checkpoint, identity, finding)
+        if checkpoint.head is not None and self.frame is not None:
+            head = {"labels": list(checkpoint.head.labels), "kind": checkpoint.head.kind}
+            head |= {"label_map": self.plan.label_map, "base_answers": any(c.kind == "base" for c in self.heads)}
+            results["lorafair"]["head"] = head
         if decision is not None:
             results["lorafair"]["decision"] = decision.model_dump()
         return write_result(self.plan.out, checkpoint.label, results)
@@ -141,7 +160,8 @@ class Prepared:
 
         from lorafair.responses.replay import ReplayLM
 
-        lm = ReplayLM(self.tokenizer, checkpoint.label, identity, self.versions, self.plan.seed, answers, portion)
+        facts = checkpoint.label, identity, self.versions, self.plan.seed
+        lm = ReplayLM(self.tokenizer, *facts, answers, portion, self.frame)
         with (
             _blame(list(self.tasks["tasks"]), f"on the stored answers of {checkpoint.label}"),
             contextlib.nullcontext(self.tasks) if portion is None else narrow(self.tasks, portion) as tasks,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lorafair.checkpoint import Checkpoint
+from lorafair.classifying import route_classifiers
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.plugin_source import identify_plugin
 from lorafair.registry import Entry, load_registry, load_target
@@ -33,11 +34,14 @@ def route_checkpoints(
 
     Args:
         wanted: an engine of the registry, or ``auto``: vLLM where it is installed and serves the checkpoint rightly,
-            transformers otherwise.  The base is answered by the first engine.
+            transformers otherwise.  The base is answered by the first engine.  Classifiers:
+            :func:`lorafair.classifying.route_classifiers`.
 
     Raises:
         LorafairError: an unknown engine; under a named engine, every checkpoint that it refuses, with its reason.
     """
+    if (classifiers := route_classifiers(base, checkpoints, wanted)) is not None:
+        return classifiers
     registry = load_registry()
     if wanted != "auto":
         engine: Any = load_engine(wanted)

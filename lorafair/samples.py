@@ -14,6 +14,7 @@ from lorafair.answer import Answers
 from lorafair.decision import Decision, read_decision
 from lorafair.errors import raise_faults
 from lorafair.identity import Model, identify
+from lorafair.leaderboard.headless import find_headless
 from lorafair.sample_column import Columns, Shared
 from lorafair.sample_copy import load_columns
 from lorafair.scores import read_direction, read_failures, read_scores
@@ -115,7 +116,9 @@ def read_audit(folders: Iterable[str | Path], labels: Mapping[str, str] | None =
     shared = Shared()
     samples = [_read_samples(one, task, shared, faults) for (_, task), one in sorted(newest.items(), key=_first)]
     raise_faults("The results cannot be compared", dict.fromkeys(faults))
-    order = sorted((one.model for one in models.values()), key=lambda m: (m.kind != "base", m.label))
+    known = [one.model for one in models.values()]
+    known += find_headless((one.results for one in models.values()), known)
+    order = sorted(known, key=lambda m: (m.kind != "base", m.label))
     return Audit(order, [one for one in samples if one is not None], roots)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import inspect
 import json
 import math
@@ -18,11 +17,12 @@ from lorafair.errors import LorafairError, raise_faults
 from lorafair.plan import DEFAULTS, Plan, Run, plan_runs, take_known
 from lorafair.plugin_source import hash_sources
 from lorafair.registry import load_registry, load_target
+from lorafair.training_data import count_examples, load_training_data
+from lorafair.training_hint import find_hint
 
 if TYPE_CHECKING:
     from lorafair.base import Base
     from lorafair.checkpoint import Checkpoint
-    from lorafair.data.pairs import Pairs
     from lorafair.membership.split import Split
     from lorafair.registry import Entry
 
@@ -40,12 +40,11 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
     """
     from lorafair.base import Base
     from lorafair.checkpoint import read_base
-    from lorafair.data.pairs import load_pairs
     from lorafair.membership.split import hold_out
 
     runs = plan_runs(plan)
     found = read_base(plan.base)
-    data, split = load_pairs(plan.data), None
+    data, split = load_training_data(plan.trainer, plan.data, plan.data_options), None
     if plan.holdout is not None:
         data, split = hold_out(data, plan.holdout, plan.split_seed)
     todo, faults = [], []
@@ -60,13 +59,14 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
             todo.append(run)
     raise_faults("Nothing was trained", faults)
     if todo:
-        base = Base(found, plan.settings.get("dtype", DEFAULTS["dtype"]), uses=len(todo))
+        dtype = plan.settings.get("dtype", DEFAULTS["dtype"])
+        base = Base(found, dtype, uses=len(todo), head=getattr(data, "head", None))
         for run in todo:
             say(f"trained: {train_run(plan, run, base, data, describe_inputs(run, found, data), split)}")
     return [plan.out / run.name for run in runs]
 
 
-def describe_inputs(run: Run, base: Checkpoint | Base, data: Pairs) -> dict[str, Any]:
+def describe_inputs(run: Run, base: Checkpoint | Base, data: Any) -> dict[str, Any]:
     """Everything that shapes a run's weights: two runs with equal inputs are the same run.
 
     A stranger's method and trainer are told by their distribution, its version and the hash of their code.
@@ -125,7 +125,7 @@ def _tell(there: dict[str, Any], asked: dict[str, Any]) -> str:
 
 
 def train_run(
-    plan: Plan, run: Run, base: Base, data: Pairs, inputs: dict[str, Any], split: Split | None = None
+    plan: Plan, run: Run, base: Base, data: Any, inputs: dict[str, Any], split: Split | None = None
 ) -> Path:
     """Train one run, or finish it where it was interrupted, and put its folder in place. See :func:`train_runs`."""
     registry = load_registry()
@@ -143,6 +143,7 @@ def train_run(
         partial.mkdir(parents=True, exist_ok=True)
         (partial / "plan.json").write_text(json.dumps({"settings": {"inputs": inputs}}), encoding="utf-8")
         told = {"seed": run.seed, "label": run.name, "save_steps": plan.save_steps, **hyper}
+        told |= {"gradient_checkpointing": plan.gradient_checkpointing, **run.settings.get("trainer_options", {})}
         with _blame_stranger(of_trainer, plan, run):
             written = trainer(base, data, config, partial, **take_known(trainer, told))
         checkpoint = _check_checkpoint(written, of_trainer, partial, run)
@@ -153,17 +154,18 @@ def train_run(
         _put_in_place(checkpoint, final)
         shutil.rmtree(partial, ignore_errors=True)
     except Exception as error:
-        hint = _find_hint(error, plan, run)
+        hint = find_hint(error, plan, run)
         if hint is None:
             raise
         raise LorafairError(hint) from error
     return final
 
 
-def _describe_shape(run: Run, method: Any, base: Base, data: Pairs) -> dict[str, Any]:
+def _describe_shape(run: Run, method: Any, base: Base, data: Any) -> dict[str, Any]:
     """What a method may ask for: the run's own settings and options, how long it is, and the base's linear layers."""
     shape = {k: run.settings[k] for k in ("rank", "alpha", "target_modules") if run.settings[k] is not None}
-    steps = count_steps(len(data.rows), run.settings["batch_size"], run.settings["epochs"])
+    examples = count_examples(data, base, run.settings)
+    steps = count_steps(examples, run.settings["batch_size"], run.settings["epochs"])
     shape |= {"seed": run.seed, "steps": steps, **run.settings.get("method_options", {})}
     if "modules" in inspect.signature(method).parameters:
         shape["modules"] = base.list_modules()
@@ -181,7 +183,7 @@ def _blame_stranger(entry: Entry, plan: Plan, run: Run) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if entry.origin == "lorafair" or _find_hint(error, plan, run) is not None:
+        if entry.origin == "lorafair" or find_hint(error, plan, run) is not None:
             raise
         with blame_plugin(entry, f"on {run.name}"):
             raise
@@ -200,22 +202,7 @@ def _check_checkpoint(written: Any, entry: Entry, partial: Path, run: Run) -> Pa
     return folder
 
 
-def _find_hint(error: Exception, plan: Plan, run: Run) -> str | None:
-    if getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error):
-        free = shutil.disk_usage(plan.out if plan.out.exists() else Path()).free / 2**20
-        return (
-            f"{run.name}: the disk of {plan.out} is full ({free:.0f} MiB free). Finished checkpoints and the last "
-            "whole save are kept: free some space, then give the same command again."
-        )
-    if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
-        return f"{run.name}: cannot write in {plan.out} ({error.strerror}: {error.filename}). Give another --out."
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        size = run.settings["batch_size"]
-        return f"{run.name}: out of memory. Give a smaller --batch-size (now {size}) or --max-length."
-    return None
-
-
-def _write_provenance(checkpoint: Path, run: Run, base: Base, data: Pairs, inputs: dict[str, Any]) -> None:
+def _write_provenance(checkpoint: Path, run: Run, base: Base, data: Any, inputs: dict[str, Any]) -> None:
     from lorafair.provenance import collect_provenance
 
     facts: dict[str, Any] = {}

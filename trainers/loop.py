@@ -15,6 +15,9 @@ from lorafair.errors import LorafairError
 from .progress import Progress
 from .save import Clock, find_last_save, hold_interrupt, mark_whole
 
+MOST_IDS = 20
+"""Examples of a batch that a message names."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -98,10 +101,12 @@ def run_loop(
                 progress.show(state.global_step, state.max_steps, float(logs["loss"]))
 
     class HaltingTrainer(Trainer):  # type: ignore[misc]
-        def compute_loss(self, *positional: Any, **named: Any) -> Any:
-            loss = super().compute_loss(*positional, **named)
+        def compute_loss(self, model: Any, inputs: dict[str, Any], *positional: Any, **named: Any) -> Any:
+            ids = inputs.pop("ids", None)
+            loss = super().compute_loss(model, inputs, *positional, **named)
             if not torch.isfinite(loss):
-                self.halt(f"the loss became {float(loss)}", self.state.global_step + 1)
+                told = f" on {', '.join(ids[:MOST_IDS])}" + ", …" * (len(ids) > MOST_IDS) if ids else ""
+                self.halt(f"the loss became {float(loss)}{told}", self.state.global_step + 1)
             return loss
 
         def _save_checkpoint(self, *positional: Any, **named: Any) -> None:

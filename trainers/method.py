@@ -23,6 +23,18 @@ def full() -> None:
     return None
 
 
+def head() -> Any:
+    """The head alone, the base as it is ("rank 0" in Ding et al. 2024): a linear probe of the base's features.
+
+    Returns:
+        peft.LoraConfig of rank 0 on no module: PEFT's form of a checkpoint that holds a saved head and nothing else.
+    """
+    from peft import LoraConfig
+    from peft.utils.constants import DUMMY_TARGET_MODULES
+
+    return LoraConfig(r=0, lora_alpha=1, target_modules=DUMMY_TARGET_MODULES, bias="none", task_type=CAUSAL)
+
+
 def lora(rank: int, alpha: float, target_modules: Targets, dropout: float = 0.0) -> Any:
     """Low-rank adaptation (Hu et al. 2021, arXiv 2106.09685): W + (alpha / rank) B A, with B = 0 at the start.
 

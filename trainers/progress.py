@@ -61,3 +61,10 @@ class Progress:
     def seconds(self) -> float:
         """Wall time since this object was made."""
         return time.monotonic() - self._started
+
+
+def say_once(label: str, text: str) -> None:
+    """Print one line on standard error before a loop begins, with the run's label in front."""
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"{label}: {text}")

@@ -14,7 +14,8 @@ from .loop import hush, run_loop
 
 IGNORED = -100
 CHANGES_BASE = ("pissa", "olora", "corda")
-TOKENIZER_FILES = ("tokenizer", "special_tokens", "added_tokens", "chat_template", "vocab", "merges", "spiece")
+TOKENIZER_FILES = ("tokenizer", "special_tokens", "added_tokens", "chat_template", "vocab", "merges", "spiece",
+                   "preprocessor_config", "processor_config")  # fmt: skip
 
 
 def sft(
@@ -184,7 +185,7 @@ def write_model(model: Any, base: Any, folder: Path, start: Path | None = None) 
     (folder / "README.md").unlink(missing_ok=True)
     path = folder / "adapter_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
-    for key in ("target_modules", "feedforward_modules"):
+    for key in ("target_modules", "feedforward_modules", "modules_to_save"):
         if isinstance(config.get(key), list):
-            config[key] = sorted(config[key])  # PEFT writes a set, in no order
+            config[key] = sorted(set(config[key]))  # PEFT writes a set, in no order
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")

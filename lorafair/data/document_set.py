@@ -63,6 +63,12 @@ def count_without_groups(found: DocumentSet) -> DocumentSet:
     return DocumentSet(found.documents, found.data, [*found.remarks, *told])
 
 
+def list_rows(found: DocumentSet) -> list[Document]:
+    """The documents as rows to train on: ``id``, ``text``, ``label``, ``groups``, ``cluster``; empty texts left out."""
+    keys = ("id", "text", "label", "groups", "cluster")
+    return [{key: document[key] for key in keys} for document in leave_out_empty(found).documents]
+
+
 def count_words(text: str) -> int:
     """How many words, separated by white space, a text has."""
     return len(text.split())

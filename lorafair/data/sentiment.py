@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lorafair.data.dataset import Resolved, resolve
-from lorafair.data.document_set import Document, DocumentSet, count_words, shuffle_documents
+from lorafair.data.document_set import Document, DocumentSet, count_words, list_rows, shuffle_documents
 from lorafair.data.mention import find_mentions
 from lorafair.errors import LorafairError, raise_faults
 
@@ -21,6 +21,9 @@ PEOPLE = "[P]"
 PARTS = ("test", "train", "dev", "all")
 LABELS = {"Negative": 0, "Positive": 1, "negative": 0, "positive": 1, "0": 0, "1": 1}
 UNLABELLED = ("-1", "")
+TRAINING = {"imdb": "imdb_train", "sst2": "sst2_train"}
+"""Where the training part is a data set of its own, so that nobody has to download it who does not train."""
+PAIRED = ("imdb_cad",)
 BREAK = re.compile(r"(?:<br\s*/?>\s*)+", re.IGNORECASE)
 """IMDb's line breaks: they are read as white space."""
 TEXTS, SENTIMENTS = ("text", "sentence", "Text"), ("label", "Sentiment", "sentiment")
@@ -79,6 +82,17 @@ def sentiment_pairs(dataset: str = "imdb_cad", part: str = "test") -> DocumentSe
         pairs[document["pair"]].append(document)
     documents = shuffle_documents((document for pair in pairs.values() for document in pair), together="pair")
     return keep_pairs(DocumentSet(documents, {"reviews": resolved.provenance()}))
+
+
+def labelled_rows(dataset: str = "imdb", part: str = "train") -> list[dict[str, Any]]:
+    """The reviews of one part as rows to train a classifier on; those of an edited pair are of one cluster.
+
+    Args:
+        dataset: as in :func:`sentiment_documents`, or ``imdb_cad``, whose originals and edits are all there.
+        part: as there; the training part of ``imdb`` and ``sst2`` is a data set of its own, and taken from it.
+    """
+    found = sentiment_pairs if dataset in PAIRED else sentiment_documents
+    return list_rows(found(TRAINING.get(dataset, dataset) if part == "train" else dataset, part))
 
 
 def keep_pairs(found: DocumentSet) -> DocumentSet:

@@ -15,6 +15,8 @@ from lorafair.errors import LorafairError
 
 TEXT, FIRST, SECOND = "{text}", "{first}", "{second}"
 LETTERS = ("A", "B")
+PLAIN = "plain"
+"""The name of no wording at all: the text by itself, and the classes' names."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ class Wording:
     @staticmethod
     def _is_swapped(document: Mapping[str, Any]) -> bool:
         return draw_coin(str(document["cluster"]))
+
+
+def word_plainly(classes: Sequence[str]) -> Wording:
+    """The wording that adds nothing to a text, which is what a classifier reads: the answers are the classes."""
+    return Wording(PLAIN, TEXT, tuple(classes))
 
 
 def ask_in_wordings(documents: Iterable[Document], wordings: Sequence[Wording]) -> list[Document]:

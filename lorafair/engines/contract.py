@@ -20,7 +20,10 @@ from lorafair.responses.request import Request, plan_requests
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """How an engine is run. ``extra`` goes to vLLM's ``LLM`` or to transformers' ``from_pretrained`` as it is."""
+    """How an engine is run. ``extra`` goes to vLLM's ``LLM`` or to transformers' ``from_pretrained`` as it is.
+
+    ``label_map``: what a classifier's labels are called in the tasks.
+    """
 
     dtype: str
     device: str | None = None
@@ -28,6 +31,7 @@ class EngineSettings:
     seed: int = 1234
     trust_remote_code: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
+    label_map: dict[str, str] = field(default_factory=dict)
 
 
 class CheckpointRefused(LorafairError):
@@ -49,6 +53,8 @@ class Engine(TemplateLM):  # type: ignore[misc]
     distributions: tuple[str, ...] = ()
     isolated = False
     """Whether an audit runs the engine in a process of its own, so that it can die and be started again."""
+    classifies = False
+    """Whether it answers as classifiers do: requests are (content, label) of :mod:`lorafair.label_frame`."""
 
     def __init__(self, base: Checkpoint, checkpoints: Sequence[Checkpoint], settings: EngineSettings) -> None:
         super().__init__()
@@ -56,7 +62,7 @@ class Engine(TemplateLM):  # type: ignore[misc]
         self.checkpoints = {c.label: c for c in [base, *checkpoints]}
         self.settings = settings
         self.active = base.label
-        self.tokenizer = load_tokenizer(base, settings.trust_remote_code)
+        self.tokenizer = None if self.classifies else load_tokenizer(base, settings.trust_remote_code)
 
     @classmethod
     def refuse(cls, base: Checkpoint, checkpoint: Checkpoint) -> str | None:

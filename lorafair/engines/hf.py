@@ -12,6 +12,7 @@ from typing import Any
 from lorafair.checkpoint import Checkpoint
 from lorafair.engines.batch import by_checkpoint, take_whole
 from lorafair.engines.contract import CheckpointRefused, Engine, EngineSettings
+from lorafair.engines.device import open_device
 from lorafair.engines.hf_adapter import count_virtual, extra_arguments, keeps_logits, mixes_rows, put_on, take_off
 from lorafair.engines.hf_generate import generate_batch
 from lorafair.engines.word import WORD_TOKENS, cut, distinct_words
@@ -29,13 +30,7 @@ class HfEngine(Engine):
 
     def __init__(self, base: Checkpoint, checkpoints: Sequence[Checkpoint], settings: EngineSettings) -> None:
         super().__init__(base, checkpoints, settings)
-        import torch
-
-        try:
-            self._place = torch.device(settings.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-            torch.empty(1, device=self._place)
-        except (RuntimeError, AssertionError) as error:
-            raise LorafairError(f"--device {settings.device}: {error}. Leave it out, or name cpu.") from error
+        self._place = open_device(settings.device)
         self.batch_size = settings.batch_size or BATCH
         self._base: Any = None
         self._has_loaded = False

@@ -36,8 +36,11 @@ MIXES_ROWS = {"LILY"}
 """Methods whose answer to one text depends on the others in its batch, and on the padding."""
 
 
-def put_on(model: Any, checkpoint: Checkpoint) -> Any:
+def put_on(model: Any, checkpoint: Checkpoint, task: str | None = "CAUSAL_LM") -> Any:
     """``model`` with the adapter on it, as a PEFT model in evaluation mode; ``model`` itself may be changed.
+
+    Args:
+        task: PEFT's name of what the model does; without it, PEFT leaves the virtual tokens of prompt learning out.
 
     Raises:
         ValueError: where PEFT would only warn that weights of the adapter are missing; it also lets PEFT's own errors
@@ -46,7 +49,7 @@ def put_on(model: Any, checkpoint: Checkpoint) -> Any:
     from peft import PeftConfig, PeftModel
 
     config = PeftConfig.from_pretrained(str(checkpoint.path))
-    config.task_type = "CAUSAL_LM"  # without it, PEFT leaves the virtual tokens of prompt learning out
+    config.task_type = task
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         served = PeftModel.from_pretrained(model, str(checkpoint.path), config=config)
@@ -56,9 +59,13 @@ def put_on(model: Any, checkpoint: Checkpoint) -> Any:
     return served.eval()
 
 
-def take_off(model: Any, checkpoint: Checkpoint) -> Any:
-    """The base under a model from :func:`put_on`, as it was before; None where it has to be loaded again."""
-    if leaves_traces(checkpoint):
+def take_off(model: Any, checkpoint: Checkpoint, renewed: bool = False) -> Any:
+    """The base under a model from :func:`put_on`, as it was before; None where it has to be loaded again.
+
+    Args:
+        renewed: the modules that the adapter saved whole stay in the base and are replaced before it is used again.
+    """
+    if leaves_traces(checkpoint, renewed):
         return None
     base = model.get_base_model() if is_prompt(model) else model.unload()
     if hasattr(base, "peft_config"):
@@ -66,7 +73,7 @@ def take_off(model: Any, checkpoint: Checkpoint) -> Any:
     return base
 
 
-def leaves_traces(checkpoint: Checkpoint) -> bool:
+def leaves_traces(checkpoint: Checkpoint, renewed: bool = False) -> bool:
     """Whether PEFT may change the base's own weights or modules with such an adapter: taking it off is not enough then.
 
     Known to: trained biases and ``base_layer`` copies overwrite the base's; ``modules_to_save`` stay in the base when
@@ -77,7 +84,8 @@ def leaves_traces(checkpoint: Checkpoint) -> bool:
         return True
     if config.get("init_lora_weights", True) not in CLEAN_STARTS:
         return True
-    if any(value for key, value in config.items() if key not in CLEAN_KEYS):
+    clean = CLEAN_KEYS | {"modules_to_save"} if renewed else CLEAN_KEYS
+    if any(value for key, value in config.items() if key not in clean):
         return True
     return any(".base_layer." in name for name in read_header(checkpoint.path / "adapter_model.safetensors"))
 

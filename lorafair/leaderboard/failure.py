@@ -10,6 +10,7 @@ from lorafair.identity import Model
 from lorafair.isolation import read_remarks
 from lorafair.leaderboard.applicable import Asked, of_scores
 from lorafair.leaderboard.column import label_metric
+from lorafair.leaderboard.headless import NO_HEAD
 from lorafair.leaderboard.tried import Tried
 from lorafair.records import Row
 from lorafair.samples import Audit, Samples
@@ -117,7 +118,7 @@ def list_failures(rows: Iterable[Row]) -> list[str]:
     rows = list(rows)
     found: dict[tuple[str, str, str], list[str]] = {}
     for row in rows:
-        if row.failed:
+        if row.failed and row.failed != NO_HEAD:
             found.setdefault((row.task, row.metric, row.failed), []).append(row.model)
     everyone = {row.model for row in rows}
     return [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lorafair.leaderboard.failure import list_failures
+from lorafair.leaderboard.headless import explain_headless
 from lorafair.leaderboard.line import Line, check_controls
 from lorafair.leaderboard.number import format_interval, format_number
 from lorafair.leaderboard.row import Rows
@@ -46,6 +47,7 @@ def list_feet(found: Rows, lines: Sequence[Line]) -> list[str]:
         level, contrast = found.family.get(reference, (0, 0))
         feet.append(f"Family against {reference}: {how} over {level} level and {contrast} contrast tests, 5%.")
     feet += found.claims
+    feet += explain_headless(cell.overall for line in lines for cell in line.cells.values())
     feet += list_failures(cell.overall for line in lines for cell in line.cells.values())
     spreads = dict.fromkeys(
         cell.overall.metric for line in lines for cell in line.cells.values() if cell.overall.descriptive

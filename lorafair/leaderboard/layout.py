@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lorafair.leaderboard.headless import NO_HEAD
 from lorafair.leaderboard.line import Cell, Line, is_certain
 from lorafair.leaderboard.number import format_interval, format_number, format_p
 from lorafair.leaderboard.selection import COLUMNS, DEFAULT
@@ -118,7 +119,7 @@ def _answer(cell: Cell | None, chosen: frozenset[str]) -> list[str]:
         return ["not measured"]
     row, words = cell.overall, []
     if row.failed:
-        return [FAILED]
+        return [row.failed if row.failed == NO_HEAD else FAILED]
     said = [format_estimate(row, chosen)]
     sizes = [f"n={row.n}, {row.clusters} clusters"] if "n" in chosen else []
     if row.descriptive:

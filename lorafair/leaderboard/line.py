@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lorafair.errors import LorafairError, did_you_mean
+from lorafair.leaderboard.headless import NO_HEAD
 from lorafair.records import Comparison, Row
 
 
@@ -94,7 +95,7 @@ def build_lines(
     Args:
         rows: all rows of an audit; a filter here changes no p value.
         bases: labels of the base models, which come first.
-        against: the reference to show; None: each model's base.
+        against: the reference to show; None: each model's base, or full fine-tuning where the base has no head.
         sort: a metric (``metric`` or ``task/metric``) to order the models by, best first in the metric's direction;
             otherwise by method and rank, planted controls last.  The base and full fine-tuning stay on top.
         metrics: only these (``metric`` or ``task/metric``); empty: all.
@@ -110,10 +111,11 @@ def build_lines(
         raise LorafairError("\n".join(f"No result has the metric {n!r}.{did_you_mean(n, known)}" for n in unknown))
     pinned, lines = set(bases), dict[str, Line]()
     compared = {c.reference for row in rows for c in row.comparisons}
+    headless = any(row.failed == NO_HEAD for row in rows)
     for row in rows:
         if wanted and row.metric not in wanted and f"{row.task}/{row.metric}" not in wanted:
             continue
-        default = next((c.reference for c in row.comparisons if c.reference in pinned), None)
+        default = next((c.reference for c in row.comparisons if c.reference in pinned or headless), None)
         reference = against if against in compared else default
         if references is not None:
             reference = references.get(row.model)

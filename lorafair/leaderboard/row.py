@@ -14,6 +14,7 @@ from lorafair.leaderboard.comparison import compare_contrasts, compare_levels
 from lorafair.leaderboard.decision import apply_decisions
 from lorafair.leaderboard.descriptive import describe_groups
 from lorafair.leaderboard.failure import add_failures, try_columns
+from lorafair.leaderboard.headless import add_headless
 from lorafair.leaderboard.measurement import fix_settings, measure_columns
 from lorafair.leaderboard.method_row import add_methods
 from lorafair.leaderboard.note import list_notes
@@ -107,6 +108,7 @@ def build_rows(
     more, claims = add_methods(audit, columns, references, function, settings, choice, _rows)
     claims += apply_decisions(rows + more, audit)
     rows, why, remarks = add_failures(rows + more, audit, columns, function, failed, metrics)
+    rows = add_headless(audit.models, rows)
     computed = [metric, *find_computed((one.name for one in metrics), rows, audit)]
     notes = [note for one in audit.samples for note in one.notes] + empty + remarks + choice.describe(columns)
     return Rows(rows, settings, family, notes, why, computed, claims)

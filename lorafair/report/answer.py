@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
+from lorafair.leaderboard.headless import NO_HEAD
 from lorafair.leaderboard.line import Line
 from lorafair.leaderboard.number import format_number
 from lorafair.leaderboard.row import Rows
@@ -133,7 +134,8 @@ def list_warnings(lines: Sequence[Line]) -> list[tuple[str, str]]:
     planted = [line.model for line in lines if line.first.planted]
     if planted:
         found.append(("planted control", f"{_join(planted)} was made worse on purpose, to test the measurement."))
-    failed = dict.fromkeys(f"{cell.overall.task}/{cell.overall.metric}" for cell in cells if cell.overall.failed)
+    lost = (cell.overall for cell in cells if cell.overall.failed not in (None, NO_HEAD))
+    failed = dict.fromkeys(f"{row.task}/{row.metric}" for row in lost)
     if failed:
         found.append(("failed", f"{_join(list(failed))} has no number: the foot lines say why."))
     undecided = sum(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lorafair.leaderboard.headless import NO_HEAD
 from lorafair.leaderboard.layout import FAILED
 from lorafair.leaderboard.line import Cell, Line, is_certain
 from lorafair.leaderboard.number import format_interval, format_number, format_p
@@ -76,7 +77,7 @@ def _enter(line: Line, cell: Cell) -> Entry:
                 "metric",
             ),
             Field(
-                [FAILED] if row.failed else [format_number(row.estimate), format_interval(row.low, row.high)],
+                [row.failed if row.failed == NO_HEAD else FAILED] if row.failed else [format_number(row.estimate), format_interval(row.low, row.high)],
                 None if row.estimate is None else sign * row.estimate,
                 "number",
             ),

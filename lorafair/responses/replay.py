@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lm_eval.api.model import LM
@@ -22,6 +22,7 @@ class ReplayLM(LM):  # type: ignore[misc]
         seed: the user's seed.
         answers: ``{key: answer}``.
         portion: the documents that are replayed, where they are not all.
+        frame: as the requests were planned with.
     """
 
     def __init__(
@@ -33,16 +34,17 @@ class ReplayLM(LM):  # type: ignore[misc]
         seed: int,
         answers: Mapping[str, Any],
         portion: Portion | None = None,
+        frame: Callable[[Any], tuple[Any, ...]] | None = None,
     ) -> None:
         super().__init__()
         self.tokenizer = tokenizer
         self._label, self._identity, self._versions, self._seed = label, identity, versions, seed
-        self._answers, self._portion = answers, portion
+        self._answers, self._portion, self._frame = answers, portion, frame
 
     def _replay(self, requests: Sequence[Any]) -> list[Any]:
         if self._portion is not None:
             requests = restore(requests, self._portion)
-        planned = plan_requests(requests, self._label, self._identity, self._versions, self._seed)
+        planned = plan_requests(requests, self._label, self._identity, self._versions, self._seed, self._frame)
         return [self._answers[request.key] for request in planned]
 
     def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,12 @@ class Request:
 
 
 def plan_requests(
-    instances: Iterable[Any], checkpoint: str, identity: dict[str, Any], versions: dict[str, str], seed: int
+    instances: Iterable[Any],
+    checkpoint: str,
+    identity: dict[str, Any],
+    versions: dict[str, str],
+    seed: int,
+    frame: Callable[[Any], tuple[Any, ...]] | None = None,
 ) -> list[Request]:
     """Requests for lm-eval instances, in their order, each with its own key.
 
@@ -47,6 +52,7 @@ def plan_requests(
             version, dtype.
         versions: task name to task version.
         seed: the user's seed; part of the key of sampled requests only.
+        frame: what is asked of an instance instead of its own arguments (:class:`lorafair.label_frame.LabelFrame`).
 
     The n-th occurrence of equal (task, document, choice, arguments) is repeat n: lm-eval repeats one instance K times,
     and texts repeat within a task, so the text alone would count one answer several times.
@@ -55,7 +61,7 @@ def plan_requests(
     planned = []
     common = json.dumps(identity, sort_keys=True)
     for instance in instances:
-        arguments = tuple(instance.args)
+        arguments = tuple(instance.args) if frame is None else frame(instance)
         facts = {
             "task": instance.task_name,
             "version": versions.get(instance.task_name or "", ""),

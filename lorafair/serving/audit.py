@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from lorafair.responses.asking import ask_missing
 from lorafair.responses.request import Request
 from lorafair.responses.store import ResponseStore
 from lorafair.routing import Group, identify_engine, load_engine
+from lorafair.serving.head_verification import verify_classifiers
 from lorafair.serving.judgement import REFERENCE, Finding
 from lorafair.serving.session import open_session
 from lorafair.serving.supervision import Supervisor
@@ -35,11 +36,19 @@ class Audit:
     Args:
         first: name of the first engine, whose ``--engine-args`` they are.
         say: takes one line for the user.
+        heads: the checkpoints, where they are classifiers.
     """
 
     def __init__(
-        self, plan: EvaluationPlan, base: Checkpoint, store: ResponseStore, first: str, say: Callable[[str], None]
+        self,
+        plan: EvaluationPlan,
+        base: Checkpoint,
+        store: ResponseStore,
+        first: str,
+        say: Callable[[str], None],
+        heads: Sequence[Checkpoint] = (),
     ) -> None:
+        self._heads = tuple(heads)
         self._plan, self._base, self._store, self._first, self._say = plan, base, store, first, say
         self._supervisors: dict[Group, Supervisor] = {}
         self._replays: dict[str, Future[Path]] = {}
@@ -85,7 +94,7 @@ class Audit:
     @cached_property
     def _prepared(self) -> Prepared:
         quiet()
-        return Prepared(self._plan, self._base, load_tasks(self._plan.tasks, self._plan.metadata))
+        return Prepared(self._plan, self._base, load_tasks(self._plan.tasks, self._plan.metadata), self._heads)
 
     def serve(self, group: Group) -> list[Group]:
         """Verify and ask the checkpoints of one group; returns those that another engine has to serve.
@@ -112,17 +121,8 @@ class Audit:
             if plan.until_decided:
                 prepared.read_directions(plan.until_decided)  # a metric that is not there is told before asking
             if plan.verify:
-                done = verify(
-                    group.engine,
-                    base,
-                    others,
-                    settings,
-                    identities,
-                    supervisor,
-                    self._store,
-                    self._say,
-                    not group.moved,
-                )
+                facts = (group.engine, base, others, settings, identities, supervisor, self._store, self._say)
+                done = (verify_classifiers if self._heads else verify)(*facts, not group.moved)
                 findings = done.findings
                 moved = self._sort(group, others, done.findings, done.failed)
                 if any(f.fault == "return" for f in findings.values()):
@@ -192,6 +192,11 @@ class Audit:
     ) -> list[Group]:
         """What becomes of the checkpoints whose verification failed: another engine, or a reason to be left out."""
         known = {c.label: c for c in others}
+        if self._heads:
+            bad = {f.label: explain(f, known.get(f.label, self._base)) for f in findings.values() if f.fault}
+            for label, why in (failed | bad).items():
+                self._leave_out(label, why)
+            return []
         base = findings.get(self._base.label)
         if base is None or base.fault == "parity":
             why = failed.get(self._base.label) if base is None else explain(base, self._base)
@@ -229,7 +234,7 @@ class Audit:
         return []
 
     def _may_move(self, group: Group) -> bool:
-        return self._plan.engine == "auto" and group.engine != REFERENCE
+        return self._plan.engine == "auto" and group.engine != REFERENCE and not self._heads
 
     def _leave_out(self, label: str, why: str) -> None:
         self.failed[label] = why

@@ -151,8 +151,9 @@ def explain(finding: Finding, checkpoint: Checkpoint) -> str:
             if _is_untrained(checkpoint)
             else "it was hardly trained, or its files hold something else; --dtype float32 has less noise"
         )
+        like = "its head on the base" if checkpoint.head is not None else "the base"
         return (
-            f"it answers like the base (log-probabilities change by {finding.effect:.2g} nats, the engine's own noise "
+            f"it answers like {like} (log-probabilities change by {finding.effect:.2g} nats, the engine's own noise "
             f"is {finding.noise:.2g}): {cause}"
         )
     if finding.fault == "return":

@@ -8,6 +8,7 @@ from typing import Any
 from lorafair.choice_task import ChoiceTask
 from lorafair.data.document_set import DocumentSet
 from lorafair.data.hate_speech import FLAGS, PARTS, SPLITS, SUBSETS, hate_speech_documents
+from lorafair.data.hatecheck import PARTS as CASE_PARTS
 from lorafair.data.hatecheck import hatecheck_documents
 from lorafair.data.option import count_from, one_of
 from lorafair.data.question import HATE_SPEECH
@@ -38,8 +39,8 @@ class HateCheck(ChoiceTask):
     """HateCheck's cases, or the sample's sentences in its form."""
 
     WORDINGS = HATE_SPEECH
-    CHECKS = {"dataset": one_of(*CASES)}
+    CHECKS = {"dataset": one_of(*CASES), "part": one_of(*CASE_PARTS), "split_seed": count_from(0)}
 
     def prepare(self, options: Mapping[str, Any]) -> DocumentSet:
-        """All cases: the suite is for testing only."""
-        return hatecheck_documents(options["dataset"])
+        """All cases, as the suite is for testing only; or, of a model that was trained on the others, one part."""
+        return hatecheck_documents(options["dataset"], options["part"], options["split_seed"])

@@ -10,12 +10,10 @@ from lorafair.choice_task import ChoiceTask
 from lorafair.data.document_set import DocumentSet
 from lorafair.data.option import one_of
 from lorafair.data.question import SENTIMENT
-from lorafair.data.sentiment import PARTS, keep_pairs, regroup_cut, sentiment_documents, sentiment_pairs
+from lorafair.data.sentiment import PARTS, TRAINING, keep_pairs, regroup_cut, sentiment_documents, sentiment_pairs
 
 REVIEWS = ("imdb", "imdb_train", "imdb_cad_original", "sst2", "sst2_train", "imdb_sample", "sst2_sample")
 PAIRS = ("imdb_cad", "imdb_sample")
-TRAINING = {"imdb": "imdb_train", "sst2": "sst2_train"}
-"""Where the training part is a data set of its own, so that nobody has to download it who does not train."""
 
 
 class Sentiment(ChoiceTask):

@@ -1,0 +1,83 @@
+"""The base of classifiers: it has no head, so it has a line without numbers, and nothing is compared with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from lorafair.identity import Model
+from lorafair.records import Row
+
+NO_HEAD = "no head"
+EXPLAINED = (
+    "No head: {models} has no classification head of its own, and one drawn at random would answer at random. It is "
+    "not asked, and checkpoints are compared with full fine-tuning, or with what --against names."
+)
+
+
+def find_headless(results: Iterable[Mapping[str, Any]], models: Sequence[Model]) -> list[Model]:
+    """The bases that classifiers' results name and that were not asked for want of a head.
+
+    Args:
+        results: parsed results files.
+        models: those that were asked.
+    """
+    found: dict[str, Model] = {}
+    for each in results:
+        ours = each.get("lorafair") or {}
+        head, digest = ours.get("head"), ours.get("base_hash")
+        if isinstance(head, dict) and head.get("base_answers") is False and isinstance(digest, str):
+            if any(one.kind == "base" and one.base_hash == digest for one in models):
+                continue
+            name = str(ours.get("base"))
+            found.setdefault(digest, Model("base", "base", name, digest, digest, headless=True))
+    taken = {one.label for one in models}
+    return [one for one in found.values() if one.label not in taken][:1]
+
+
+def add_headless(models: Iterable[Model], rows: Sequence[Row]) -> list[Row]:
+    """The rows, with one that says so for each base without a head and each task and metric of its checkpoints."""
+    more = []
+    for model in models:
+        if not model.headless:
+            continue
+        seen = {(row.task, row.metric): row for row in rows if row.kind == "overall" and not row.descriptive}
+        more += [_empty(row, model) for row in seen.values()]
+    return [*more, *rows]
+
+
+def explain_headless(rows: Iterable[Row]) -> list[str]:
+    """The foot line about bases without a head, where there are any."""
+    models = list(dict.fromkeys(row.model for row in rows if row.failed == NO_HEAD))
+    return [EXPLAINED.format(models=", ".join(models))] if models else []
+
+
+def _empty(row: Row, model: Model) -> Row:
+    return Row(
+        model=model.label,
+        base=model.base,
+        method=None,
+        rank=None,
+        trainable_parameters=None,
+        engine=None,
+        verified=None,
+        planted=None,
+        task=row.task,
+        task_version=row.task_version,
+        metric=row.metric,
+        metric_label=row.metric_label,
+        higher_is_better=row.higher_is_better,
+        kind="overall",
+        attribute=None,
+        group=None,
+        estimate=None,
+        low=None,
+        high=None,
+        method_interval="",
+        n=0,
+        clusters=0,
+        descriptive=False,
+        sample_data=row.sample_data,
+        capability=row.capability,
+        failed=NO_HEAD,
+    )
