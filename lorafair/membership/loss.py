@@ -10,6 +10,7 @@ import numpy as np
 from lorafair.engines.hf_adapter import mixes_rows
 from lorafair.engines.hf_pair import read_logits
 from lorafair.errors import LorafairError
+from lorafair.picture import name_picture
 from lorafair.probe_text import POSITIONS, Placed, cut_batches
 from lorafair.statistics.table import Floats
 
@@ -18,44 +19,81 @@ _ROWS = 64
 
 
 def measure_losses(engine: Any, checkpoint: Any, data: Any, max_length: int) -> Floats:
-    """Mean negative log-probability of each row's completion, per token, end-of-sequence included: its training loss.
+    """Each row's training loss: cross entropy of its label, or per token of its completion, end-of-sequence included.
 
-    Rows are tokenised and cut as in training.
+    Texts are tokenised and cut as in training.
 
     Args:
-        engine: lends the model.
+        engine: lends the model: ``hf``, or of a classifier ``head``.
         checkpoint: of the engine's base.
-        data: :class:`lorafair.data.pairs.Pairs`.
+        data: :class:`lorafair.data.pairs.Pairs`, or of a classifier :class:`lorafair.data.labelled.Labelled`.
         max_length: in tokens, as in training.
 
     Returns:
         (rows,) nats, at least 0.
 
     Raises:
-        LorafairError: where logits are not numbers, naming the rows, or the memory does not suffice.
+        LorafairError: for other data, where logits are not numbers, naming the rows, or the memory does not suffice.
     """
+    classifies = bool(getattr(engine, "classifies", False))
+    if not hasattr(data, "encode" if classifies else "tokenise"):
+        raise LorafairError(
+            f"{checkpoint.label} was trained on {data.name}, which has neither completions nor labels of single rows "
+            f"for the engine {engine.name}. Membership is told of checkpoints of the trainers sft (--engine hf), "
+            "classify and image (--engine head)."
+        )
+    try:
+        found = (_measure_labels if classifies else _measure_completions)(engine, checkpoint, data, max_length)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            raise LorafairError(
+                f"{checkpoint.label}: out of memory. Probe with a smaller --batch-size or on another device (--device "
+                f"cpu), or train and probe with shorter texts (--max-length, now {max_length})."
+            ) from error
+        raise
+    refuse_no_numbers(found, [row["id"] for row in data.rows], checkpoint.label)
+    return found
+
+
+def _measure_completions(engine: Any, checkpoint: Any, data: Any, max_length: int) -> Floats:
     import torch
 
     placed = [_place(example) for example in data.tokenise(engine.tokenizer, max_length).examples]
     found = np.full(len(placed), np.nan)
-    try:
-        with engine.lend(checkpoint) as model, torch.inference_mode():
-            alone = mixes_rows(model)
-            batches = [[i] for i in range(len(placed))] if alone else cut_batches(placed, POSITIONS)
-            for batch in batches:
-                rows, places = [placed[i].ids for i in batch], [placed[i].places for i in batch]
-                wanted = torch.tensor([each.ids[at + 1] for each in (placed[i] for i in batch) for at in each.places])
-                losses = compute_losses(read_logits(model, rows, places), wanted)
-                parts = losses.split([len(each) for each in places])
-                found[batch] = [float(part.mean()) for part in parts]
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-            raise LorafairError(
-                f"{checkpoint.label}: out of memory. Probe on another device (--device cpu), or train and probe with "
-                f"shorter texts (--max-length, now {max_length})."
-            ) from error
-        raise
-    refuse_no_numbers(found, [row["id"] for row in data.rows], checkpoint.label)
+    with engine.lend(checkpoint) as model, torch.inference_mode():
+        alone = mixes_rows(model)
+        for batch in [[i] for i in range(len(placed))] if alone else cut_batches(placed, POSITIONS):
+            rows, places = [placed[i].ids for i in batch], [placed[i].places for i in batch]
+            wanted = torch.tensor([each.ids[at + 1] for each in (placed[i] for i in batch) for at in each.places])
+            losses = compute_losses(read_logits(model, rows, places), wanted)
+            found[batch] = [float(part.mean()) for part in losses.split([len(each) for each in places])]
+    return found
+
+
+def _measure_labels(engine: Any, checkpoint: Any, data: Any, max_length: int) -> Floats:
+    import torch
+
+    labels = checkpoint.head.labels
+    if unknown := sorted({row["label"] for row in data.rows} - set(labels)):
+        raise LorafairError(
+            f"{checkpoint.label} has no label {', '.join(unknown)}, it has {', '.join(labels)}: its loss on {data.name} "
+            "is not defined."
+        )
+    length = ((checkpoint.provenance or {}).get("settings") or {}).get("length") or max_length
+    found = np.full(len(data.rows), np.nan)
+    with engine.lend(checkpoint) as model, torch.inference_mode():
+        reader, place = engine.find_reader(checkpoint, model), next(model.parameters()).device
+        if data.kind == "text":
+            rows = [each["input_ids"] for each in data.encode(engine.tokenizer, length, labels).examples]
+        else:
+            rows = reader.read([name_picture(row["image"]) for row in data.rows])
+        wanted = torch.tensor([labels.index(row["label"]) for row in data.rows])
+        order = sorted(range(len(rows)), key=lambda i: -reader.measure(rows[i]))
+        size = 1 if mixes_rows(model) else engine.batch_size
+        for start in range(0, len(order), size):
+            batch = order[start : start + size]
+            logits = model(**reader.stack([rows[i] for i in batch], place)).logits
+            found[batch] = compute_losses(logits, wanted[batch]).numpy()
     return found
 
 

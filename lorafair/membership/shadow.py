@@ -85,7 +85,7 @@ def train_shadows(
             raise LorafairError(
                 f"Shadow models cannot be kept in {place}: {error.strerror}. Give another: --settings folder=PATH"
             ) from error
-        base = Base(engine.base, settings["dtype"], uses=len(missing))
+        base = Base(engine.base, settings["dtype"], uses=len(missing), head=getattr(data, "head", None))
         for done, number in enumerate(missing, start=1):
             print(
                 f"{checkpoint.label}: shadow model {number + 1} of {count} ({done} of {len(missing)} to train)",

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ FILE = "members.json"
 class Split:
     """Rows that were trained on (``members``) and rows that were held out, by their ids, of one data set.
 
-    ``data`` and ``data_sha256`` tell the whole data set, ``holdout`` and ``seed`` how it was split by clusters.
+    ``data``, ``options`` (``--data-option``) and ``data_sha256`` tell the whole data set, ``holdout`` and ``seed`` how
+    it was split by clusters.
     """
 
     data: str
@@ -32,6 +33,7 @@ class Split:
     seed: int
     members: tuple[str, ...]
     nonmembers: tuple[str, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
@@ -52,8 +54,9 @@ class Split:
 
     def write(self, folder: Path) -> None:
         """Write ``members.json`` into a checkpoint's folder: ids, and no text."""
-        told = {"schema": 1, "data": self.data, "data_sha256": self.data_sha256, "holdout": self.holdout}
-        told |= {"seed": self.seed, "members": self.members, "nonmembers": self.nonmembers, "sha256": self.sha256}
+        told: dict[str, Any] = {"schema": 1, "data": self.data, "options": dict(self.options)}
+        told |= {"data_sha256": self.data_sha256, "holdout": self.holdout, "seed": self.seed}
+        told |= {"members": list(self.members), "nonmembers": list(self.nonmembers), "sha256": self.sha256}
         (folder / FILE).write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
@@ -105,7 +108,8 @@ def draw_split(data: Any, holdout: float, seed: int) -> Split:
             f"--holdout {holdout:g} with --split-seed {seed} leaves no row to {'train on' if not kept else 'hold out'}:"
             f" {data.name} has {len(parts)} clusters. Give another share or seed, or more clusters."
         )
-    return Split(data.name, data.provenance["sha256"], holdout, seed, kept, out)
+    options = data.provenance.get("options") or {}
+    return Split(data.name, data.provenance["sha256"], holdout, seed, kept, out, options)
 
 
 def read_split(folder: Path, label: str) -> Split:
@@ -125,6 +129,7 @@ def read_split(folder: Path, label: str) -> Split:
             int(told["seed"]),
             members,
             nonmembers,
+            dict(told.get("options") or {}),
         )
         changed = split.sha256 != told["sha256"]
     except FileNotFoundError as error:

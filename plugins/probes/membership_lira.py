@@ -34,7 +34,7 @@ def membership_lira(
     """LiRA, online and offline, with shadows trained like the target (Carlini et al. 2022, arXiv 2112.03570).
 
     Args:
-        engine: the hf engine, which lends models.
+        engine: lends models: ``hf``, or for classifiers ``head``.
         checkpoint: trained by ``lorafair train`` with ``--holdout``; the base has no shadows and is left out.
         documents: rows of the training data, members and non-members.
         shadows: models that are trained, each on as large a share of the data as the target was.
@@ -78,19 +78,22 @@ def membership_lira(
     log_odds, inside = said.log_odds[:, found.place], said.inside[:, found.place]
     online = attack_online(target, log_odds, inside, variance)
     offline = attack_offline(target, log_odds, inside, variance)
-    for document, *values in zip(documents, found.member.astype(int), target, online, offline, strict=True):
+    for document, *values in zip(found.documents, found.member.astype(int), target, online, offline, strict=True):
         names = ("member", "log_odds", "online", "offline")
         yield {"id": document["id"], **dict(zip(names, values, strict=True))}
     facts = {
         "split": found.split.sha256,
+        "left_out": len(documents) - len(found.documents),
         "shadows": shadows,
         "shadows_sha256": said.sha256,
         "shadow_method": said.settings["method"],
         "shadow_rank": said.settings.get("rank"),
         "like_target": not any(value is not None for value in changes.values()),
     }
-    yield from summarise_attack(ONLINE, online, found.member, documents, facts)
-    yield from summarise_attack(OFFLINE, offline, found.member, documents, facts)
+    if not facts["like_target"]:
+        facts["note"] = f"the shadows were not trained like {checkpoint.label}, but by {said.settings['method']}"
+    yield from summarise_attack(ONLINE, online, found.member, found.documents, facts)
+    yield from summarise_attack(OFFLINE, offline, found.member, found.documents, facts)
 
 
 membership_lira.measures = {  # type: ignore[attr-defined]
