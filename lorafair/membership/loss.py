@@ -76,8 +76,8 @@ def _measure_labels(engine: Any, checkpoint: Any, data: Any, max_length: int) ->
     labels = checkpoint.head.labels
     if unknown := sorted({row["label"] for row in data.rows} - set(labels)):
         raise LorafairError(
-            f"{checkpoint.label} has no label {', '.join(unknown)}, it has {', '.join(labels)}: its loss on {data.name} "
-            "is not defined."
+            f"{checkpoint.label} has no label {', '.join(unknown)}, it has {', '.join(labels)}: it has no loss on rows "
+            f"of {data.name}. Attack a checkpoint that was trained on them."
         )
     length = ((checkpoint.provenance or {}).get("settings") or {}).get("length") or max_length
     found = np.full(len(data.rows), np.nan)

@@ -22,8 +22,8 @@ def membership_loss(engine: Any, checkpoint: Any, documents: Sequence[dict[str, 
         documents: rows of the training data, members and non-members.
 
     Yields:
-        Per document ``id``, ``member`` (0 or 1), ``loss`` (nats: of the label, or per token of the completion), ``score`` (minus that);
-        then the records of :func:`lorafair.membership.summary.summarise_attack`.
+        Per document ``id``, ``member`` (0 or 1), ``loss`` (nats: of the label, or per token of the
+        completion), ``score`` (minus that); then the records of :func:`lorafair.membership.summary.summarise_attack`.
 
     Raises:
         LorafairError: see :func:`lorafair.membership.attack.find_attacked` and
