@@ -22,12 +22,14 @@ from lorafair.settings import check_limit
 class Documents:
     """Mappings with ``id`` (unique), ``text``, ``groups`` (``{attribute: [names]}``) and ``cluster``, among others.
 
-    ``sha256`` is over all of them; ``name`` says where they came from.
+    ``sha256`` is over all of them; ``name`` says where they came from; ``sample``: from one of the project's own small
+    sets.
     """
 
     name: str
     rows: list[dict[str, Any]]
     sha256: str
+    sample: bool = False
 
 
 def load_documents(
@@ -57,7 +59,18 @@ def load_documents(
     if not rows:
         raise LorafairError("There are no documents to probe with. Mend --task, --data or --limit.")
     text = "\n".join(json.dumps(row, sort_keys=True, default=str) for row in rows)
-    return Documents(data or ",".join(tasks), rows, hashlib.sha256(text.encode()).hexdigest())
+    sample = _is_sample([data] if data is not None else tasks, "task" if data is None else "dataset")
+    return Documents(data or ",".join(tasks), rows, hashlib.sha256(text.encode()).hexdigest(), sample)
+
+
+def _is_sample(names: Sequence[str], kind: str) -> bool:
+    """Whether one of these data sets, or of those that these tasks ask about, is marked as a sample in the registry."""
+    registry = load_registry()
+    found = [registry.get(kind, name) for name in names if name in registry.names(kind)]
+    if kind == "task":  # the first is the documents', others are lexicons and the like
+        first = [sets[0] for entry in found if (sets := entry.fields.get("datasets"))]
+        found = [registry.get("dataset", name) for name in first if name in registry.names("dataset")]
+    return any(entry.fields.get("sample") is True for entry in found)
 
 
 def _read_tasks(names: Sequence[str], limit: float | None, metadata: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -27,7 +27,6 @@ def describe_run(
     from lorafair.provenance import collect_provenance
 
     where = {"adapter": f",lora_local_path={checkpoint.path}"}.get(checkpoint.kind, "")
-    trained = (checkpoint.provenance or {}).get("settings") or {}
     pretrained = checkpoint.path if checkpoint.kind == "full" else base.name
     provenance = collect_provenance(
         "evaluation",
@@ -59,24 +58,32 @@ def describe_run(
         },
         "git_hash": provenance.git_hash,
         "date": time.time(),
-        "lorafair": {
-            "schema": 1,
-            "label": checkpoint.label,
-            "name": checkpoint.name,
-            "kind": checkpoint.kind,
-            "base": base.name,
-            "base_hash": base.hash,
-            "hash": checkpoint.hash,
-            "method": checkpoint.method,
-            "rank": find_trained_rank(checkpoint.method, checkpoint.rank, trained),
-            "trainable_parameters": checkpoint.trainable_parameters,
-            "engine": identity["engine"],
-            "dtype": identity["dtype"],
+        "lorafair": describe_model(base, checkpoint, identity)
+        | {
             "verified": None if finding is None else finding.text,
             "verification": None if finding is None else finding.record(),
-            "planted": checkpoint.planted,
             "notes": list(checkpoint.notes),
-            "training": checkpoint.provenance,
             "provenance": provenance.model_dump(),
         },
+    }
+
+
+def describe_model(base: Checkpoint, checkpoint: Checkpoint, identity: dict[str, Any]) -> dict[str, Any]:
+    """Which model something was measured on: what :func:`lorafair.identity.identify` reads."""
+    trained = (checkpoint.provenance or {}).get("settings") or {}
+    return {
+        "schema": 1,
+        "label": checkpoint.label,
+        "name": checkpoint.name,
+        "kind": checkpoint.kind,
+        "base": base.name,
+        "base_hash": base.hash,
+        "hash": checkpoint.hash,
+        "method": checkpoint.method,
+        "rank": find_trained_rank(checkpoint.method, checkpoint.rank, trained),
+        "trainable_parameters": checkpoint.trainable_parameters,
+        "engine": identity["engine"],
+        "dtype": identity["dtype"],
+        "planted": checkpoint.planted,
+        "training": checkpoint.provenance,
     }

@@ -48,13 +48,23 @@ class ProbeFile:
             return False
 
     def write(
-        self, records: Sequence[Probed], plan: ProbePlan, base: Checkpoint, checkpoint: Checkpoint, documents: Documents
+        self,
+        records: Sequence[Probed],
+        plan: ProbePlan,
+        base: Checkpoint,
+        checkpoint: Checkpoint,
+        documents: Documents,
+        measures: Mapping[str, Any],
     ) -> None:
         """Write the records, then the provenance that vouches for them; an earlier file is replaced when whole.
+
+        Args:
+            measures: of :func:`read_measures`, for whoever makes rows of the records.
 
         Raises:
             LorafairError: if they cannot be written.
         """
+        from lorafair.evaluation_fact import describe_model
         from lorafair.provenance import collect_provenance, hash_file
 
         try:
@@ -64,12 +74,20 @@ class ProbeFile:
             told = collect_provenance(
                 "probe",
                 seeds={"probe": plan.seed},
-                data={documents.name: {"sha256": documents.sha256, "documents": len(documents.rows)}},
+                data={
+                    documents.name: {
+                        "sha256": documents.sha256,
+                        "documents": len(documents.rows),
+                        "sample": documents.sample,
+                    }
+                },
                 settings={
                     "inputs": self.inputs,
                     "sha256": hash_file(self.path),
                     "base": {"name": base.name, "hash": base.hash},
                     "checkpoint": {"label": checkpoint.label, "name": checkpoint.name, "hash": checkpoint.hash},
+                    "model": describe_model(base, checkpoint, self.inputs["engine"]),
+                    "measures": dict(measures),
                 },
             )
             part = self.provenance.with_name(f".{self.provenance.name}.part")
@@ -80,6 +98,35 @@ class ProbeFile:
                 f"{self.path} cannot be written: {error.strerror or error}. Other checkpoints' records are kept: mend "
                 "it, and give the same command again."
             ) from error
+
+
+def read_measures(entry: Entry, probe: Any) -> dict[str, dict[str, Any]]:
+    """What a probe's function says in ``measures`` of its numbers: name -> ``label`` and ``higher_is_better``.
+
+    Empty where it says nothing: every number of its records is then a measure without a direction.
+
+    Raises:
+        LorafairError: for anything else than such a mapping, all faults at once.
+    """
+    told = getattr(probe, "measures", {})
+    faults = []
+    if not isinstance(told, Mapping):
+        faults.append(f"it is {type(told).__name__}, not a mapping of names to what they are.")
+        told = {}
+    found: dict[str, dict[str, Any]] = {}
+    for name, each in told.items():
+        if not isinstance(name, str) or not isinstance(each, Mapping):
+            faults.append(f"{name!r} is no name with a mapping of label and higher_is_better.")
+            continue
+        if unknown := [str(key) for key in each if key not in ("label", "higher_is_better")]:
+            faults.append(f"{name} has the unknown keys {', '.join(unknown)}: there are label and higher_is_better.")
+        if not isinstance(each.get("label", ""), str):
+            faults.append(f"{name}: label is no text.")
+        if not isinstance(each.get("higher_is_better"), bool | None):
+            faults.append(f"{name}: higher_is_better is neither True nor False nor None.")
+        found[name] = {"label": each.get("label", name), "higher_is_better": each.get("higher_is_better")}
+    raise_faults(f"The attribute measures of the {describe_plugin(entry)} cannot be used", faults)
+    return found
 
 
 def as_records(entry: Entry, label: str, found: Sequence[Any], documents: Documents) -> list[Probed]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from lorafair.engines.question import ask_engine
 from lorafair.errors import LorafairError, raise_faults
+from lorafair.probe_check import check_tokenizer
 
 TEXTS = ("given", "greedy")
 POSITIONS = 256
@@ -27,7 +28,12 @@ class Placed:
 
 
 def place_answers(
-    engine: Any, checkpoint: Any, documents: Sequence[Mapping[str, Any]], texts: str, tokens: int
+    engine: Any,
+    checkpoint: Any,
+    documents: Sequence[Mapping[str, Any]],
+    texts: str,
+    tokens: int,
+    positions: int = POSITIONS,
 ) -> list[Placed]:
     """Prompts and answers of documents, as the engine's tokenizer cuts them.
 
@@ -36,22 +42,27 @@ def place_answers(
         texts: ``given``: the answer is the document's completion, teacher-forced; ``greedy``: the checkpoint's own
             greedy one.
         tokens: of a greedy answer, at most.
+        positions: that will be held at once; only looked at here.
 
     Raises:
-        LorafairError: for settings out of range and documents without text, all at once.
+        LorafairError: for settings out of range and documents without text, all at once; for a checkpoint that brings
+            another tokenizer along.
     """
     faults = [] if texts in TEXTS else [f"texts is {texts!r}, not given or greedy."]
-    if type(tokens) is not int or tokens < 1:
-        faults.append(f"tokens is {tokens!r}; it must be a whole number above 0.")
+    for name, value in (("tokens", tokens), ("positions", positions)):
+        if type(value) is not int or value < 1:
+            faults.append(f"{name} is {value!r}; it must be a whole number above 0.")
     if missing := [str(each["id"]) for each in documents if not _read_prompt(each)]:
         faults.append(f"no `text` or `prompt` in {len(missing)} documents ({', '.join(missing[:5])}).")
     raise_faults("The probe cannot run", faults)
     prompts = [_read_prompt(each) for each in documents]
+    given = [str(each.get("completion") or "") for each in documents]
+    check_tokenizer(engine, checkpoint, (prompt + answer for prompt, answer in zip(prompts, given, strict=True)))
     if texts == "greedy":
         settings = {"do_sample": False, "temperature": 0.0, "max_gen_toks": tokens, "until": []}
         answers = ask_engine(engine, checkpoint, "generate_until", [(prompt, settings) for prompt in prompts])
     else:
-        answers = [str(each.get("completion") or "") for each in documents]
+        answers = given
     room = find_room(engine.base.config, checkpoint)
     return [_place(engine, prompt, answer, room) for prompt, answer in zip(prompts, answers, strict=True)]
 

@@ -3,6 +3,7 @@
 A probe is ``(engine, checkpoint, documents, **settings) -> records``: ``engine`` is a
 :class:`lorafair.engines.contract.Engine` that serves ``checkpoint``, ``documents`` are mappings with ``id``, ``text``,
 ``groups`` and ``cluster``, and a record is a mapping of names to JSON values; ``id`` says which document it is about.
+:mod:`lorafair.probe_record` says which records become rows of a leaderboard.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from lorafair.document import Documents, load_documents
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.evaluation import EvaluationPlan
 from lorafair.plugin_source import identify_plugin
-from lorafair.probe_file import ProbeFile, as_records
+from lorafair.probe_file import ProbeFile, as_records, read_measures
 from lorafair.probe_guard import WeightsChanged, guard_process, guard_weights
 from lorafair.registry import Entry, load_registry, load_target
 
@@ -61,6 +62,7 @@ def run_probe(plan: ProbePlan, say: Callable[[str], None]) -> ProbeOutcome:
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     entry, probe, base, checkpoints, documents = _prepare(plan)
+    measures = read_measures(entry, probe)
     from lorafair.engines.contract import EngineSettings
     from lorafair.preparation import engine_settings, quiet
     from lorafair.routing import identify_engine, load_engine
@@ -97,9 +99,10 @@ def run_probe(plan: ProbePlan, say: Callable[[str], None]) -> ProbeOutcome:
                 failed[checkpoint.label] = str(error)
                 say(f"{checkpoint.label} is left out: {error}")
                 continue
-            file.write(records, plan, base, checkpoint, documents)
+            file.write(records, plan, base, checkpoint, documents, measures)
             files[checkpoint.label] = file.path
-            say(f"{checkpoint.label}: {len(records)} records")
+            cut = sum(record.values.get("cut") == 1 for record in records)
+            say(f"{checkpoint.label}: {len(records)} records{f', {cut} of texts that lost their start' if cut else ''}")
     finally:
         engine.close()
     return ProbeOutcome(files, len(todo) - len(failed), failed)

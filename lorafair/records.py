@@ -132,6 +132,8 @@ class Row(Record):
     descriptive: bool
     sample_data: bool
     capability: bool = Field(default=False, description="the documents name no groups: what a model can, not fairness")
+    probe: str | None = Field(default=None, description="the probe that measured it: no task's answer")
+    layer: int | None = Field(default=None, description="of a measure by layers; 0 is before the first")
     comparisons: list[Comparison] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
     failed: str | None = Field(default=None, description="why the plugin behind this column gave no number")
@@ -140,7 +142,8 @@ class Row(Record):
 class Probed(Record):
     """One record of a probe about one checkpoint, and about the document ``id`` where it is about one.
 
-    ``values`` are the probe's own; ``groups`` and ``cluster`` are the document's.
+    ``values`` are the probe's own; ``groups`` and ``cluster`` are the document's.  :mod:`lorafair.probe_sample` makes
+    rows of them.
     """
 
     probe: str

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lorafair.agreement import find_disagreements
 from lorafair.answer import Answers
 from lorafair.decision import Decision, read_decision
 from lorafair.errors import raise_faults
-from lorafair.identity import Model, identify
+from lorafair.identity import Model
 from lorafair.leaderboard.headless import find_headless
+from lorafair.result_folder import ResultFile, find_label, find_results, is_labelled
 from lorafair.sample_column import Columns, Shared
 from lorafair.sample_copy import load_columns
 from lorafair.scores import read_direction, read_failures, read_scores
+
+if TYPE_CHECKING:
+    from lorafair.probe_sample import ProbeSummary
 
 
 @dataclass
@@ -29,8 +32,10 @@ class Samples:
     a document was not scored.  ``direction``: metric -> higher_is_better, None where nobody says.  ``answers``: labels
     and answers, where the samples tell them; ``path``: their file; ``starts``: the byte at which a document's line
     begins in it.  ``exploratory``: metrics that the task's metadata calls so; ``partial``: those that it calls about
-    some documents only -> how many of these have no number.  ``decision``: why not everything was asked, if so.  Models
-    that agree share the lists: do not change them.
+    some documents only -> how many of these have no number.  ``decision``: why not everything was asked, if so.
+    ``probe``: the probe that measured the values, None for a task's; ``layers``: those of its values that are about a
+    layer -> which.  Models that agree share the lists: do not change
+    them.
     """
 
     model: str
@@ -53,38 +58,35 @@ class Samples:
     partial: dict[str, int] = field(default_factory=dict)
     conditions: frozenset[str] = frozenset()  # attributes that are no people, as the task says
     decision: Decision | None = None
+    probe: str | None = None
+    layers: dict[str, int] = field(default_factory=dict)
 
     @property
     def capability(self) -> bool:
         """Whether the task asks about nobody in particular: no document names a group, so nothing is about fairness."""
-        return not any(self.groups)
+        return self.probe is None and not any(self.groups)
 
 
 @dataclass
 class Audit:
     """What the folders hold: the models, by label and base first, their samples, and the folders that were read.
 
-    ``arranged``: what :func:`lorafair.leaderboard.frame.arrange_task` made of it.
+    ``arranged``: what :func:`lorafair.leaderboard.frame.arrange_task` made of it.  ``summaries``: what probes say of a
+    model as a whole, estimated by themselves.
     """
 
     models: list[Model]
     samples: list[Samples]
     folders: list[Path] = field(default_factory=list)
     arranged: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
-
-
-@dataclass(frozen=True)
-class _Found:
-    path: Path
-    stamp: str
-    results: dict[str, Any]
-    model: Model
+    summaries: list[ProbeSummary] = field(default_factory=list)
 
 
 def read_audit(folders: Iterable[str | Path], labels: Mapping[str, str] | None = None) -> Audit:
-    """Read every ``results_*.json`` under the folders, and beside it the samples with the same time stamp.
+    """Read every ``results_*.json`` under the folders, and beside it the samples with the same time stamp; and probes.
 
-    Of several files for one label and task the newest counts (by the time stamp in its name).
+    Of several files for one label and task the newest counts (by the time stamp in its name).  What ``lorafair probe``
+    left under the folders comes as samples of tasks of its own (:func:`lorafair.probe_sample.read_probes`).
 
     Args:
         folders: searched recursively; ``responses`` folders are skipped.
@@ -95,13 +97,19 @@ def read_audit(folders: Iterable[str | Path], labels: Mapping[str, str] | None =
             file without its samples, broken lines before the last, labels that cannot be told or that stand for two
             different models.
     """
+    from lorafair.probe_record import find_probes
+    from lorafair.probe_sample import read_probes
+
     roots, names, faults = [Path(folder) for folder in folders], dict(labels or {}), list[str]()
-    found = [one for root in roots for one in _find(root, names, faults)]
+    found = [one for root in roots for one in find_results(root, names, faults)]
     for name in names:
-        if not any(_is_labelled(one.path, name) for one in found) and not faults:
+        if (
+            not any(is_labelled(path, name) for path in [*(one.path for one in found), *find_probes(roots)])
+            and not faults
+        ):
             faults.append(f"--label {name}={names[name]}: no results lie under a folder {name!r}.")
-    models: dict[str, _Found] = {}
-    newest: dict[tuple[str, str], _Found] = {}
+    models: dict[str, ResultFile] = {}
+    newest: dict[tuple[str, str], ResultFile] = {}
     for one in sorted(found, key=lambda each: each.stamp):
         other = models.setdefault(one.model.label, one)
         if other.model.content != one.model.content:
@@ -112,54 +120,24 @@ def read_audit(folders: Iterable[str | Path], labels: Mapping[str, str] | None =
         models[one.model.label] = one
         for task in one.results["configs"]:
             newest[one.model.label, task] = one
+    known = {one.model.label: one.model for one in models.values()}
+    probed = read_probes(roots, lambda path: find_label(path, names), known, faults)
     faults += find_disagreements((task, label, one.results) for (label, task), one in sorted(newest.items()))
     shared = Shared()
     samples = [_read_samples(one, task, shared, faults) for (_, task), one in sorted(newest.items(), key=_first)]
     raise_faults("The results cannot be compared", dict.fromkeys(faults))
-    known = [one.model for one in models.values()]
-    known += find_headless((one.results for one in models.values()), known)
-    order = sorted(known, key=lambda m: (m.kind != "base", m.label))
-    return Audit(order, [one for one in samples if one is not None], roots)
+    everybody = list(probed.models.values())
+    everybody += find_headless((one.results for one in models.values()), everybody)
+    order = sorted(everybody, key=lambda m: (m.kind != "base", m.label))
+    whole = [*(one for one in samples if one is not None), *probed.samples]
+    return Audit(order, whole, roots, summaries=probed.summaries)
 
 
-def _first(item: tuple[tuple[str, str], _Found]) -> tuple[str, str]:
+def _first(item: tuple[tuple[str, str], ResultFile]) -> tuple[str, str]:
     return item[0]
 
 
-def _find(root: Path, labels: Mapping[str, str], faults: list[str]) -> list[_Found]:
-    if not root.is_dir():
-        faults.append(f"{root} is not a folder: give the folder that `lorafair eval --out` or `lm_eval` wrote.")
-        return []
-    paths = [p for p in sorted(root.rglob("results_*.json")) if "responses" not in p.relative_to(root).parts]
-    if not paths:
-        faults.append(f"{root} holds no results_*.json: make some with `lorafair eval … --out {root}`.")
-    found = []
-    for path in paths:
-        try:
-            results = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            faults.append(f"{path} cannot be read as JSON ({error}): run that evaluation again, or remove the file.")
-            continue
-        if not isinstance(results, dict) or not all(isinstance(results.get(k), dict) for k in ("results", "configs")):
-            faults.append(
-                f"{path} is not a results file of lm-eval (no `results` and `configs`): remove it or move it."
-            )
-            continue
-        label = next((to for name, to in labels.items() if _is_labelled(path, name)), None)
-        model = identify(results, label)
-        if isinstance(model, str):
-            faults.append(f"{path} {model}.")
-            continue
-        found.append(_Found(path, path.stem.removeprefix("results_"), results, model))
-    return found
-
-
-def _is_labelled(path: Path, name: str) -> bool:
-    folders = path.resolve().parents
-    return Path(name).resolve() in folders or path.parent.name == name
-
-
-def _read_samples(found: _Found, task: str, shared: Shared, faults: list[str]) -> Samples | None:
+def _read_samples(found: ResultFile, task: str, shared: Shared, faults: list[str]) -> Samples | None:
     path = found.path.with_name(f"samples_{task}_{found.stamp}.jsonl")
     if not path.is_file():
         faults.append(f"{found.path} has no {path.name} beside it: run the evaluation again with `--log_samples`.")
@@ -174,7 +152,7 @@ def _read_samples(found: _Found, task: str, shared: Shared, faults: list[str]) -
 
 
 def _join(
-    found: _Found, task: str, columns: Columns, metadata: dict[str, Any], faults: list[str], path: Path
+    found: ResultFile, task: str, columns: Columns, metadata: dict[str, Any], faults: list[str], path: Path
 ) -> Samples:
     """The file's columns with what stands elsewhere: scores, and what the results file says of the task."""
     values = dict(columns.values)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,17 @@ Reader = Callable[[Sequence[Sequence[int]], Sequence[range]], Any]
 """Rows of token ids, and the positions of each whose logits are wanted -> logits (all positions, vocabulary)."""
 
 
+@dataclass(frozen=True)
+class Side:
+    """One of the two: inside ``turn()`` the ``model`` answers as it."""
+
+    model: Any
+    turn: Callable[[], AbstractContextManager[Any]] = nullcontext
+
+
 @contextmanager
-def lend_pair(engine: HfEngine, checkpoint: Checkpoint) -> Iterator[tuple[Reader, Reader]]:
-    """Readers of a checkpoint's logits and of its base's.
+def lend_sides(engine: HfEngine, checkpoint: Checkpoint) -> Iterator[tuple[Side, Side]]:
+    """A checkpoint and its base.
 
     An adapter that leaves the base alone is switched off and on in one model.  For the others, and for full models,
     both models are in memory, the base loaded again afterwards.
@@ -29,20 +38,31 @@ def lend_pair(engine: HfEngine, checkpoint: Checkpoint) -> Iterator[tuple[Reader
     """
     if checkpoint.kind == "base":
         with engine.lend(checkpoint) as model:
-            yield partial(read_logits, model), partial(read_logits, model)
+            yield Side(model), Side(model)
     elif checkpoint.kind == "adapter" and not leaves_traces(checkpoint):
         with engine.lend(checkpoint) as model:
-
-            def read_base(rows: Sequence[Sequence[int]], places: Sequence[range]) -> Any:
-                with model.disable_adapter():
-                    return read_logits(model, rows, places)
-
-            yield partial(read_logits, model), read_base
+            yield Side(model), Side(model, model.disable_adapter)
     else:
         with engine.lend(engine.base) as base:
             engine.forget_base()
             with engine.lend(checkpoint) as model:
-                yield partial(read_logits, model), partial(read_logits, base)
+                yield Side(model), Side(base)
+
+
+@contextmanager
+def lend_pair(engine: HfEngine, checkpoint: Checkpoint) -> Iterator[tuple[Reader, Reader]]:
+    """Readers of a checkpoint's logits and of its base's, on :func:`lend_sides`.
+
+    Raises:
+        CheckpointRefused: as :meth:`HfEngine.ask`.
+    """
+    with lend_sides(engine, checkpoint) as (ours, base):
+        yield partial(_read, ours), partial(_read, base)
+
+
+def _read(side: Side, rows: Sequence[Sequence[int]], places: Sequence[range]) -> Any:
+    with side.turn():
+        return read_logits(side.model, rows, places)
 
 
 def read_logits(model: Any, rows: Sequence[Sequence[int]], places: Sequence[range]) -> Any:
@@ -64,5 +84,15 @@ def read_logits(model: Any, rows: Sequence[Sequence[int]], places: Sequence[rang
         first = min(each.start for each in places)
         extra["logits_to_keep"] = torch.arange(first, width, device=device)
     logits = model(input_ids=ids, attention_mask=mask, **extra).logits
-    logits = logits[:, logits.shape[1] - (width - first) :]
-    return torch.cat([logits[i, each.start - first : each.stop - first] for i, each in enumerate(places)])
+    return take_places(logits, places, width - first, first)
+
+
+def take_places(values: Any, places: Sequence[range], width: int, first: int = 0) -> Any:
+    """(all places, …) of ``values`` (rows, positions, …), of whose positions the last ``width`` are from ``first`` on.
+
+    What stands before them are virtual tokens.
+    """
+    import torch
+
+    values = values[:, values.shape[1] - width :]
+    return torch.cat([values[i, each.start - first : each.stop - first] for i, each in enumerate(places)])

@@ -35,6 +35,7 @@ def arrange(audit: Audit, metrics: Sequence[Asked] | None = None) -> list[Column
         note_positives(task, found)
         shape: dict[str, Any] = {"cluster": frame.cluster, "groups": frame.groups, "names": frame.names}
         shape["conditions"] = frozenset().union(*(one.conditions for one in found))
+        shape["rates"] = not any(one.probe for one in found)
         labelled = _arrange_metrics(task, found, frame, tables, [one for one in metrics if not one.descriptive])
         own = {name for one in found for name in one.values}
         labelled = [one for one in labelled if one.metric not in own]

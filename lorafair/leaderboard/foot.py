@@ -64,6 +64,12 @@ def list_feet(found: Rows, lines: Sequence[Line]) -> list[str]:
         feet.append(
             f"Few clusters: {', '.join(f'{task} ({n})' for task, n in sorted(few.items()))}; below {FEW_CLUSTERS}."
         )
+    probes = sorted({row.task for row in measured if row.probe})
+    if probes:
+        feet.append(
+            f"Probes: {', '.join(probes)}. What a probe measures (a distance from the base, say) is exploratory, in no "
+            "family of tests, and carries no verdict; measures by layer are in rows.jsonl and the report."
+        )
     capable = sorted({cell.overall.task for cell in cells if cell.overall.capability})
     if capable:
         feet.append(f"Capability: {', '.join(capable)} names no groups: what a model can do, not whom it does it to.")

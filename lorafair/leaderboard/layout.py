@@ -50,7 +50,7 @@ def lay_out(lines: Sequence[Line], chosen: frozenset[str] = DEFAULT) -> list[Gri
         grids.append(Grid(f"{task}{sample}", header, body, 1 + len(shown), find_sections(lines), True))
         for key in mine if "groups" in chosen else ():
             present = [(line, line.cells[key]) for line in lines if key in line.cells]
-            attributes = dict.fromkeys(str(gap.attribute) for _, cell in present for gap in cell.gaps)
+            attributes = dict.fromkeys(str(row.attribute) for _, cell in present for row in (*cell.gaps, *cell.groups))
             groups += [_lay_out_groups(f"{task}{sample}", present, attribute, chosen) for attribute in attributes]
     return grids + groups
 
@@ -144,7 +144,8 @@ def _lay_out_groups(task: str, present: list[tuple[Line, Cell]], attribute: str,
         body.append([[name, *([f"n={sizes.pop()}"] if len(sizes) == 1 else [])], *cells])
     gaps = [next((gap for gap in cell.gaps if gap.attribute == attribute), None) for _, cell in present]
     shown = [[format_estimate(gap, chosen)] if gap else [] for gap in gaps]
-    body.append([["max - min", "(descriptive)"], *shown])
+    if any(gaps):
+        body.append([["max - min", "(descriptive)"], *shown])
     spread = [[format_variance(g)] if g else [] for g in gaps]
     if any(g is not None and g.between_variance is not None for g in gaps):
         body.append([["variance between", "(corrected)"], *spread])

@@ -93,7 +93,8 @@ def build_lines(
     """Pivot rows by model.
 
     Args:
-        rows: all rows of an audit; a filter here changes no p value.
+        rows: all rows of an audit; a filter here changes no p value.  Those by layer are left out unless asked for;
+            of a task that has no others the deepest layer stays.
         bases: labels of the base models, which come first.
         against: the reference to show; None: each model's base, or full fine-tuning where the base has no head.
         sort: a metric (``metric`` or ``task/metric``) to order the models by, best first in the metric's direction;
@@ -109,12 +110,17 @@ def build_lines(
     unknown = [name for name in [*wanted, *([sort] if sort else [])] if name not in known]
     if unknown:
         raise LorafairError("\n".join(f"No result has the metric {n!r}.{did_you_mean(n, known)}" for n in unknown))
+    plain, deepest = {row.task for row in rows if row.layer is None}, dict[str, int]()
+    for row in rows:
+        deepest[row.task] = max(row.layer or 0, deepest.get(row.task, 0))
     pinned, lines = set(bases), dict[str, Line]()
     compared = {c.reference for row in rows for c in row.comparisons}
     headless = any(row.failed == NO_HEAD for row in rows)
     for row in rows:
         if wanted and row.metric not in wanted and f"{row.task}/{row.metric}" not in wanted:
             continue
+        if row.layer is not None and not wanted and (row.task in plain or row.layer != deepest[row.task]):
+            continue  # dozens of columns; the report draws them
         default = next((c.reference for c in row.comparisons if c.reference in pinned or headless), None)
         reference = against if against in compared else default
         if references is not None:

@@ -22,7 +22,9 @@ def list_notes(
         notes.append("one cluster: no interval")
     elif not summary.carries_claim(settings):
         notes.append(f"too few documents for a claim ({settings.min_n} in {settings.min_clusters} clusters)")
-    if column.higher_is_better is None:
+    if samples.probe is not None:
+        pass  # the foot says once that they carry no verdict
+    elif column.higher_is_better is None:
         notes.append("nothing says whether higher is better: no claim")
     elif not column.primary:
         notes.append("exploratory: asked for, not in the family of tests, no claim")

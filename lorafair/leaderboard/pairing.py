@@ -50,6 +50,7 @@ def pair_audits(
     for audit, name in ((one, first), (other, second)):
         joined.models += [replace(model, label=f"{model.label} ({name})") for model in audit.models]
         joined.samples += [replace(each, model=f"{each.model} ({name})") for each in audit.samples]
+        joined.summaries += [replace(each, model=f"{each.model} ({name})") for each in audit.summaries]
     pairs = {f"{label} ({second})": f"{label} ({first})" for label in both}
     found = build_rows(
         joined,

@@ -18,6 +18,7 @@ from lorafair.leaderboard.headless import add_headless
 from lorafair.leaderboard.measurement import fix_settings, measure_columns
 from lorafair.leaderboard.method_row import add_methods
 from lorafair.leaderboard.note import list_notes
+from lorafair.leaderboard.probed import describe_models
 from lorafair.leaderboard.tried import open_metric
 from lorafair.records import Row
 from lorafair.samples import Audit, Samples
@@ -107,6 +108,7 @@ def build_rows(
     rows += describe_groups(audit, rows, references, settings, metrics)
     more, claims = add_methods(audit, columns, references, function, settings, choice, _rows)
     claims += apply_decisions(rows + more, audit)
+    more += describe_models(audit)
     rows, why, remarks = add_failures(rows + more, audit, columns, function, failed, metrics)
     rows = add_headless(audit.models, rows)
     computed = [metric, *find_computed((one.name for one in metrics), rows, audit)]
@@ -141,6 +143,8 @@ def _rows(
         descriptive=False,
         sample_data=samples.sample_data,
         capability=samples.capability,
+        probe=samples.probe,
+        layer=samples.layers.get(column.metric),
         comparisons=[compare_levels(pair, None, "", settings) for pair in pairs],
         notes=list_notes(column, model.label, samples, summary, pairs, settings),
     )

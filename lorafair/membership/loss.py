@@ -11,6 +11,7 @@ from lorafair.engines.hf_adapter import mixes_rows
 from lorafair.engines.hf_pair import read_logits
 from lorafair.errors import LorafairError
 from lorafair.picture import name_picture
+from lorafair.probe_check import check_tokenizer
 from lorafair.probe_text import POSITIONS, Placed, cut_batches
 from lorafair.statistics.table import Floats
 
@@ -45,7 +46,8 @@ def measure_losses(engine: Any, checkpoint: Any, data: Any, max_length: int) -> 
     try:
         found = (_measure_labels if classifies else _measure_completions)(engine, checkpoint, data, max_length)
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        said = str(error).lower()
+        if isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said:
             raise LorafairError(
                 f"{checkpoint.label}: out of memory. Probe with a smaller --batch-size or on another device (--device "
                 f"cpu), or train and probe with shorter texts (--max-length, now {max_length})."
@@ -58,6 +60,7 @@ def measure_losses(engine: Any, checkpoint: Any, data: Any, max_length: int) -> 
 def _measure_completions(engine: Any, checkpoint: Any, data: Any, max_length: int) -> Floats:
     import torch
 
+    check_tokenizer(engine, checkpoint, (row["prompt"] + row["completion"] for row in data.rows))
     placed = [_place(example) for example in data.tokenise(engine.tokenizer, max_length).examples]
     found = np.full(len(placed), np.nan)
     with engine.lend(checkpoint) as model, torch.inference_mode():

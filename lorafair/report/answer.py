@@ -31,9 +31,11 @@ def answer(found: Rows, lines: Sequence[Line]) -> tuple[str, str]:
         )
     else:
         bases = _join(sorted({str(line.reference) for line in asked if line.reference}))
-        changes = [c for line in asked for cell in line.cells.values() for c in cell.contrasts.values()]
+        cells = [cell for line in asked for cell in line.cells.values() if cell.overall.probe is None]
+        changes = [c for cell in cells for c in cell.contrasts.values()]
         if all(one.verdict == "no claim" for one in changes):
             why = "No group has enough documents for a claim" if changes else "The documents carry no groups"
+            why = why if cells else "Only probes were run, which ask no task"
             first = f"{why}, so nothing is said about whether any checkpoint is less fair than {bases}"
         else:
             first = _say(len(against), bases, against, {line.model: line for line in asked})

@@ -17,9 +17,11 @@ from lorafair.leaderboard.line import Line
 from lorafair.leaderboard.row import Rows
 from lorafair.leaderboard.selection import COLUMNS
 from lorafair.report.answer import answer, list_warnings
+from lorafair.report.distance import draw_distance
 from lorafair.report.figure import Topic, View, list_topics
 from lorafair.report.forest import draw_forest
 from lorafair.report.group import draw_groups
+from lorafair.report.layer import draw_layers
 from lorafair.report.origin import describe_data, describe_models
 from lorafair.report.pareto import draw_pareto
 from lorafair.report.rank import draw_rank
@@ -71,8 +73,23 @@ FIGURES: dict[str, tuple[str, str, Draw]] = {
         "Ten bins of equal width as in Guo et al. 2017; intervals are Clopper–Pearson bounds over clusters.",
         draw_reliability,
     ),
+    "distance": (
+        "Gap against distance from the base",
+        "Each model at what a probe measured of it (to the right: further from the base, where that is what it "
+        "measured), with 95% intervals both ways; the dashed line is the base. Models that moved as far are compared "
+        "fairly; a lower rank that only moved less is not thereby fairer.",
+        draw_distance,
+    ),
+    "layers": (
+        "By layer",
+        "What a probe measured after each layer, with 95% intervals one layer at a time; layer 0 is before the first. "
+        "In the logit lens the last layer is what the model really says.",
+        draw_layers,
+    ),
 }
 """Name -> title, what it says, and the function that draws it, in the report's order."""
+PROBES = ("distance", "layers")
+"""Figures that are left out of the page where no probe measured anything."""
 
 
 def build_report(
@@ -100,8 +117,11 @@ def build_report(
         LorafairError: if a samples file cannot be read any more.
     """
     labels = {row.metric: row.metric_label for row in found.rows}
-    topics = list_topics(lines, curves)
-    figures = [_describe(topic) for topic in topics]
+    layered = [row for row in found.rows if row.layer is not None]
+    probed = any(row.probe for row in found.rows)
+    drawn = {name: figure for name, figure in FIGURES.items() if probed or name not in PROBES}
+    topics = list_topics(lines, curves, layered)
+    figures = [_describe(topic, drawn) for topic in topics]
     script = (FOLDER / "page.js").read_text(encoding="utf-8")
     library = _read_plotly()
     verdicts = [_find_verdict(topic) for topic in topics]
@@ -115,7 +135,7 @@ def build_report(
         header=HEADER,
         entries=list_entries(lines),
         find_tone=find_tone,
-        figures=[(name, head, about) for name, (head, about, _) in FIGURES.items()],
+        figures=[(name, head, about) for name, (head, about, _) in drawn.items()],
         topics=[{"title": one["title"], "attribute": one["attribute"]} for one in figures],
         first=first,
         beside=verdicts[first] if verdicts else "",
@@ -153,10 +173,10 @@ def pack(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode("utf-8"), 9, mtime=0)).decode("ascii")
 
 
-def _describe(topic: Topic) -> dict[str, Any]:
+def _describe(topic: Topic, figures: Mapping[str, tuple[str, str, Draw]]) -> dict[str, Any]:
     row = topic.first
     drawn: dict[str, Any] = {}
-    for name, (_, _, draw) in FIGURES.items():
+    for name, (_, _, draw) in figures.items():
         views, reason = draw(topic)
         drawn[name] = {"reason": reason, "views": [_describe_view(view) for view in views]}
     title = strip_controls(f"{row.metric_label} · {row.task}{' — sample data' if row.sample_data else ''}")

@@ -39,7 +39,8 @@ class View:
 class Topic:
     """What the figures are about at one time: a metric of a task, by one attribute (None: no groups).
 
-    ``curves``: the task's :data:`lorafair.report.reliability.Curves`, where its samples hold probabilities.
+    ``curves``: the task's :data:`lorafair.report.reliability.Curves`, where its samples hold probabilities;
+    ``layers``: the task's rows by layer, where a probe measured some.
     """
 
     task: str
@@ -47,6 +48,7 @@ class Topic:
     attribute: str | None
     lines: Sequence[Line]
     curves: Mapping[Any, Any] = field(default_factory=dict)
+    layers: Sequence[Row] = ()
 
     @property
     def cells(self) -> list[tuple[Line, Cell]]:
@@ -80,18 +82,25 @@ class Topic:
         return next((r for r in cell.groups if r.attribute == self.attribute and r.group == name), None)
 
 
-def list_topics(lines: Sequence[Line], curves: Mapping[str, Any] | None = None) -> list[Topic]:
-    """A topic per task, metric and attribute, in the tables' order; ``curves``: task -> its reliability curves."""
+def list_topics(
+    lines: Sequence[Line], curves: Mapping[str, Any] | None = None, layers: Sequence[Row] = ()
+) -> list[Topic]:
+    """A topic per task, metric and attribute, in the tables' order.
+
+    Args:
+        lines: of the leaderboard.
+        curves: task -> its reliability curves.
+        layers: rows of measures by layer, of all tasks.
+    """
     keys = dict.fromkeys(key for line in lines for key in line.cells)
     topics = []
     for task, metric in keys:
         cells = [line.cells[task, metric] for line in lines if (task, metric) in line.cells]
         if all(cell.overall.failed or cell.overall.descriptive for cell in cells):
             continue  # nothing to draw; a descriptive metric is a number of the table
-        attributes = dict.fromkeys(row.attribute for cell in cells for row in cell.gaps)
-        topics += [
-            Topic(task, metric, attribute, lines, (curves or {}).get(task, {})) for attribute in attributes or [None]
-        ]
+        attributes = dict.fromkeys(row.attribute for cell in cells for row in (*cell.gaps, *cell.groups))
+        found = (curves or {}).get(task, {}), [row for row in layers if row.task == task]
+        topics += [Topic(task, metric, attribute, lines, *found) for attribute in attributes or [None]]
     return topics
 
 

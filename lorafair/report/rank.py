@@ -9,6 +9,7 @@ from lorafair.leaderboard.escape import escape_figure
 from lorafair.leaderboard.line import Cell, Line
 from lorafair.report.figure import BASE, FULL, PALETTE, SYMBOLS, Topic, View, bar, fade, lay_out_figure, tell
 
+LEVEL = "Level over all documents"
 Number = tuple[float | None, float | None, float | None]
 
 
@@ -29,11 +30,13 @@ def draw_rank(topic: Topic) -> tuple[list[View], str]:
         views.append(
             _draw(topic, ranked, "Gap between groups (max − min)", "gap", title, lambda c: _ends(topic.gap(c)))
         )
-    views.append(_draw(topic, ranked, "Level over all documents", "level", "level", lambda c: _ends(c.overall)))
+    views.append(_draw(topic, ranked, LEVEL, "level", "level", lambda c: _ends(c.overall)))
     for name in topic.groups():
         title = f"{name} minus the rest (simultaneous intervals)"
         of = lambda cell, name=name: _contrast(topic, cell, name)  # noqa: E731
         views.append(_draw(topic, ranked, f"{name} against the rest", "group minus rest", title, of))
+    if topic.first.probe is not None:
+        views.sort(key=lambda view: view.name != LEVEL)  # how far, before for whom
     return [view for view in views if view.rows], ""
 
 

@@ -26,7 +26,8 @@ class Column:
     what such a metric reads, all columns over the same n documents.  ``primary``: in the family of tests; the others
     are exploratory and carry no claim.  ``unscored``: a model's documents that the metric should be about and is not,
     where not all documents without a value are (a true positive rate is about positive labels).  ``conditions``:
-    attributes that are no people (how a question was worded): their groups carry no verdict.
+    attributes that are no people (how a question was worded): their groups carry no verdict.  ``rates``: values
+    that all lie in [0, 1] do so because they cannot lie elsewhere; not so a distance that happens to be small.
     """
 
     task: str
@@ -42,6 +43,7 @@ class Column:
     primary: bool = True
     unscored: Mapping[str, int] | None = None
     conditions: frozenset[str] = frozenset()
+    rates: bool = True
 
     def table(self, label: str, minus: str | None = None) -> tuple[Table, NDArray[np.bool_]]:
         """A model's (or a pair's difference's) scored documents, with clusters numbered from 0, and which they are."""
@@ -68,7 +70,7 @@ class Column:
 
     def bounded(self, metric: Metric) -> bool:
         """Whether exact bounds apply: the metric is the mean of values that all lie in [0, 1]."""
-        if not self.is_mean(metric):
+        if not self.rates or not self.is_mean(metric):
             return False
         if "bounded" not in self.cache:
             known = np.concatenate([v[~np.isnan(v)] for v in self.values.values()])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from lorafair.divergence import KINDS, compare_rows
 from lorafair.engines.hf_pair import lend_pair
 from lorafair.errors import LorafairError
-from lorafair.probe_text import cut_batches, place_answers
+from lorafair.probe_check import check_numbers, guard_memory
+from lorafair.probe_text import POSITIONS, cut_batches, place_answers
 
 
 def kl(
@@ -18,6 +18,7 @@ def kl(
     documents: Sequence[dict[str, Any]],
     texts: Literal["given", "greedy"] = "given",
     tokens: int = 16,
+    positions: int = POSITIONS,
 ) -> Iterator[dict[str, Any]]:
     """KL divergence from the base, both ways, with total variation and Jensen-Shannon, exact over the vocabulary.
 
@@ -31,6 +32,7 @@ def kl(
         texts: ``given``: the answer is the document's completion, teacher-forced; without one only the first position
             counts. ``greedy``: the answer is the checkpoint's own greedy one.
         tokens: of a greedy answer, at most.
+        positions: whose distributions are in memory at once.
 
     Yields:
         Per document ``id``, ``first_kl``, ``first_kl_base``, ``first_tv``, ``first_js``, the same four without
@@ -40,28 +42,43 @@ def kl(
 
     Raises:
         LorafairError: for wrong settings, documents without text, an engine that lends no model, a checkpoint with
-            another vocabulary than the base's, and logits that are not numbers (naming the documents).
+            another tokenizer or vocabulary than the base's, too little memory (naming the settings to change), and
+            logits that are not numbers (naming the documents).
     """
     import torch
 
-    placed = place_answers(engine, checkpoint, documents, texts, tokens)
-    found: dict[int, dict[str, Any]] = {}
-    with lend_pair(engine, checkpoint) as readers, torch.inference_mode():
-        for batch in cut_batches(placed):
-            rows, places = [placed[i].ids for i in batch], [placed[i].places for i in batch]
-            ours, base = (read(rows, places) for read in readers)
-            if ours.shape[-1] != base.shape[-1]:
-                raise LorafairError(
-                    f"{checkpoint.label} has {ours.shape[-1]} tokens in its vocabulary and the base {base.shape[-1]}: "
-                    "their distributions cannot be compared. Probe a checkpoint with the base's tokenizer."
-                )
-            values = compare_rows(ours, base).split([len(each) for each in places])
-            found |= {i: _describe(mine) | {"cut": int(placed[i].cut)} for i, mine in zip(batch, values, strict=True)}
-    broken = [documents[i]["id"] for i in sorted(found) if not all(map(math.isfinite, found[i].values()))]
-    if broken:
-        raise LorafairError(f"Logits of {checkpoint.label} or its base are not numbers on {', '.join(broken[:5])}.")
+    with guard_memory(checkpoint, positions):
+        placed = place_answers(engine, checkpoint, documents, texts, tokens, positions)
+        found: dict[int, dict[str, Any]] = {}
+        with lend_pair(engine, checkpoint) as readers, torch.inference_mode():
+            for batch in cut_batches(placed, positions):
+                rows, places = [placed[i].ids for i in batch], [placed[i].places for i in batch]
+                ours, base = (read(rows, places) for read in readers)
+                if ours.shape[-1] != base.shape[-1]:
+                    raise LorafairError(
+                        f"{checkpoint.label} has {ours.shape[-1]} tokens in its vocabulary and the base "
+                        f"{base.shape[-1]}: their distributions cannot be compared. Probe a checkpoint with the base's "
+                        "tokenizer."
+                    )
+                values = compare_rows(ours, base).split([len(each) for each in places])
+                found |= {
+                    i: _describe(mine) | {"cut": int(placed[i].cut)} for i, mine in zip(batch, values, strict=True)
+                }
+    check_numbers(checkpoint, {documents[i]["id"]: list(found[i].values()) for i in sorted(found)})
     for i, document in enumerate(documents):
         yield {"id": document["id"]} | found[i]
+
+
+kl.measures = {  # type: ignore[attr-defined]
+    "kl": {"label": "KL(checkpoint ‖ base), nats, mean over the answer"},
+    "kl_base": {"label": "KL(base ‖ checkpoint), nats, mean over the answer"},
+    "tv": {"label": "total variation from the base, mean over the answer"},
+    "js": {"label": "Jensen-Shannon divergence from the base, nats, mean over the answer"},
+    "first_kl": {"label": "KL(checkpoint ‖ base), nats, first position of the answer"},
+    "first_kl_base": {"label": "KL(base ‖ checkpoint), nats, first position of the answer"},
+    "first_tv": {"label": "total variation from the base, first position of the answer"},
+    "first_js": {"label": "Jensen-Shannon divergence from the base, nats, first position of the answer"},
+}
 
 
 def _describe(values: Any) -> dict[str, Any]:
