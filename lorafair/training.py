@@ -47,6 +47,7 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
     data, split = load_training_data(plan.trainer, plan.data, plan.data_options), None
     if plan.holdout is not None:
         data, split = hold_out(data, plan.holdout, plan.split_seed)
+        say(f"held out: {len(split.nonmembers)} rows, {len(split.members)} to train on (members.json beside each run)")
     todo, faults = [], []
     for run in runs:
         inputs = describe_inputs(run, found, data)
@@ -124,9 +125,7 @@ def _tell(there: dict[str, Any], asked: dict[str, Any]) -> str:
     )
 
 
-def train_run(
-    plan: Plan, run: Run, base: Base, data: Any, inputs: dict[str, Any], split: Split | None = None
-) -> Path:
+def train_run(plan: Plan, run: Run, base: Base, data: Any, inputs: dict[str, Any], split: Split | None = None) -> Path:
     """Train one run, or finish it where it was interrupted, and put its folder in place. See :func:`train_runs`."""
     registry = load_registry()
     partial, final = plan.out / f".partial-{run.name}", plan.out / run.name

@@ -66,6 +66,17 @@ class HeadEngine(Engine):
         """The classification model that answers as ``checkpoint`` (see :meth:`Engine.lend`)."""
         return self._models.lend(checkpoint)
 
+    def lend_body(self) -> AbstractContextManager[Any]:
+        """The base's body under a head of zeros, for probes that look at states and at no answer.
+
+        Raises:
+            LorafairError: where no checkpoint says what is classified.
+        """
+        heads = [each.head for each in self.checkpoints.values() if each.head is not None]
+        if not heads:
+            raise LorafairError("No checkpoint here has a head: use --engine hf, or add a classifier by --checkpoint.")
+        return self._models.lend_body(heads[0])
+
     def find_reader(self, checkpoint: Checkpoint, model: Any) -> Reader:
         """What prepares documents' contents for a model from :meth:`lend`."""
         return self._readers.find(checkpoint, model)
@@ -100,7 +111,9 @@ class HeadEngine(Engine):
             asked: dict[str, list[Request]] = {}
             for request in block:
                 asked.setdefault(request.arguments[0], []).append(request)
-            rows = sorted(zip(reader.read(list(asked)), asked.values(), strict=True), key=lambda r: -reader.measure(r[0]))
+            rows = sorted(
+                zip(reader.read(list(asked)), asked.values(), strict=True), key=lambda r: -reader.measure(r[0])
+            )
             for start in range(0, len(rows), self.batch_size):
                 batch = rows[start : start + self.batch_size]
                 found = self.classify(model, reader, [row for row, _ in batch])
@@ -127,7 +140,9 @@ class HeadEngine(Engine):
 
     def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
         """Refused: plain lm_eval hands on a prompt, and not the document that a classifier reads."""
-        raise LorafairError("Plain lm_eval cannot ask classifiers: its requests hold no documents. Use `lorafair eval`.")
+        raise LorafairError(
+            "Plain lm_eval cannot ask classifiers: its requests hold no documents. Use `lorafair eval`."
+        )
 
 
 def cut_blocks(requests: Sequence[Request], size: int) -> list[list[Request]]:

@@ -38,7 +38,7 @@ def representation(
     """Read a text's group from each layer by a linear probe, against permuted labels and against the base.
 
     Args:
-        engine: the hf engine, which lends models.
+        engine: lends models: ``hf``, or for classifiers ``head``.
         documents: each with a ``text``, ``groups`` and ``cluster``; those in exactly one group of the attribute count.
         attribute: whose groups are read; needed where the documents have several.
         states: of a text: the mean over its tokens, or its last token.
@@ -73,6 +73,7 @@ def representation(
     highest = (null - chance).max(axis=1)
     about: dict[str, Any] = {"scope": "model", "attribute": names[0], "group": None, "n": len(kept)}
     about |= {"clusters": int(cluster.max()) + 1, "left_out": len(documents) - len(kept), "states": states}
+    about |= {"note": f"read is the group of {names[0]} ({', '.join(names[1])})"}
     for place, layer in enumerate(layers):
         found = estimate_balanced(right[place], label, cluster)
         own = balance(right[place], label)
@@ -150,7 +151,8 @@ def _reduce(
             f"{len(bad)} texts have no token, or more than the {room} that {checkpoint.label} reads at once "
             f"({', '.join(bad[:5])}{', …' if len(bad) > 5 else ''}). Shorten them, or leave them out."
         )
-    with engine.lend(checkpoint) as model:
+    bare = checkpoint.kind == "base" and checkpoint.head is None and getattr(engine, "classifies", False)
+    with engine.lend_body() if bare else engine.lend(checkpoint) as model:
         last = count_layers(model)
         layers = sorted({*range(0, last + 1, every), last})
         found = read_states(model, rows, states, layers, getattr(engine, "batch_size", BATCH))
