@@ -13,7 +13,9 @@ from lorafair.cli.main import cli
 from sklearn.metrics import roc_auc_score
 
 from lorafair.engines.hf import HfEngine
+from lorafair.leaderboard.row import build_rows
 from lorafair.membership.split import read_split
+from lorafair.samples import read_audit
 
 WORDS = ["nurse", "teacher", "pilot", "baker", "writer", "farmer", "judge", "doctor"]
 ROWS = 96
@@ -116,6 +118,14 @@ def test_the_loss_finds_an_over_trained_models_members_and_nobody_elses(trained,
         rare = pick(records, "membership_loss_tpr_at_fpr_0.001")
         assert rare["estimate"] is None
         assert "1000 non-members needed" in rare["method"]
+    rows = build_rows(read_audit([tmp_path])).rows
+    (row,) = [r for r in rows if (r.model, r.metric, r.kind) == ("split1", "membership_loss_auc", "overall")]
+    one = pick(found["split1"], "membership_loss_auc")
+    assert (row.estimate, row.low, row.n, row.higher_is_better) == (one["estimate"], one["low"], ROWS, False)
+    (row,) = [r for r in rows if (r.model, r.metric, r.group) == ("innocent", "membership_loss_auc", "hard")]
+    assert row.estimate == pick(found["innocent"], "membership_loss_auc", "hard")["estimate"]
+    (row,) = [r for r in rows if (r.model, r.metric, r.group) == ("base", "membership_loss_tpr_at_fpr_0.001", None)]
+    assert "1000 non-members needed" in row.notes[0]
 
 
 def test_the_loss_is_that_of_training(trained, tiny_base, tmp_path):
