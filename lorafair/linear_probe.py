@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,8 +99,8 @@ def split_rows(cluster: Codes) -> list[NDArray[np.intp]]:
     return list(np.split(order, np.cumsum(np.bincount(codes))[:-1]))
 
 
-def balance(right: NDArray[np.bool_], label: Codes) -> float:
-    """Balanced accuracy: the mean over classes of the share that was read rightly."""
+def balance(right: NDArray[Any], label: Codes) -> float:
+    """Balanced accuracy: the mean over classes of the share that was read rightly (or of shares of layers)."""
     return float(np.mean([right[label == k].mean() for k in np.unique(label)]))
 
 
@@ -116,7 +117,7 @@ def draw_null(
 
 
 def estimate_balanced(
-    right: NDArray[np.bool_], label: Codes, cluster: Codes, other: NDArray[np.bool_] | None = None, family: int = 1
+    right: NDArray[Any], label: Codes, cluster: Codes, other: NDArray[Any] | None = None, family: int = 1
 ) -> Estimate:
     """Balanced accuracy with a t interval by clusters, or its difference from ``other``'s, given the probes.
 

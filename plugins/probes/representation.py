@@ -21,6 +21,7 @@ from lorafair.linear_probe import (
 from lorafair.probe_text import find_room
 
 BATCH = 16
+ROUNDING = 1e-12
 
 
 def representation(
@@ -49,7 +50,8 @@ def representation(
         seed: of folds and permutations.
 
     Yields:
-        Per layer ``representation_accuracy`` (balanced accuracy, with the ``recall`` of each group),
+        For the mean over the layers, and per layer: ``representation_accuracy`` (balanced accuracy, with the ``recall``
+        of each group),
         ``representation_readable`` (``(accuracy - null) / (1 - null)``: 0 is chance, 1 everything; ``p``, and
         ``p_max`` over the layers) and, of a checkpoint, ``representation_accuracy_minus_base`` (paired, simultaneous
         over the layers); then per document the group that was ``predicted`` at each layer.
@@ -67,33 +69,38 @@ def representation(
     texts = [each[0] for each in kept]
     layers, reduced = _reduce(engine, checkpoint, texts, states, every, components)
     predicted = [predict_labels(layer, label, fold) for layer in reduced]
-    right = [each == label for each in predicted]
+    right = _average([each == label for each in predicted])
     null = draw_null(reduced, label, cluster, setting, permutations)
-    chance = null.mean(axis=0)
-    highest = (null - chance).max(axis=1)
+    highest = (null - null.mean(axis=0)).max(axis=1)
+    null = np.column_stack([null.mean(axis=1), null])
     about: dict[str, Any] = {"scope": "model", "attribute": names[0], "group": None, "n": len(kept)}
     about |= {"clusters": int(cluster.max()) + 1, "left_out": len(documents) - len(kept), "states": states}
     about |= {"note": f"read is the group of {names[0]} ({', '.join(names[1])})"}
-    for place, layer in enumerate(layers):
-        found = estimate_balanced(right[place], label, cluster)
-        own = balance(right[place], label)
-        recall = {name: float(right[place][label == k].mean()) for k, name in enumerate(names[1])}
-        one = {**about, "layer": layer, "method": found.method}
+    for layer, mine, drawn in zip([None, *layers], right, null.T, strict=True):
+        found, own, chance = estimate_balanced(mine, label, cluster), balance(mine, label), float(drawn.mean())
+        one = {**about, "layer": layer, "method": found.method, "chance": chance}
+        recall = {name: float(mine[label == k].mean()) for k, name in enumerate(names[1])}
         bounds = [found.value, found.low, found.high]
-        yield one | _number("representation_accuracy", bounds) | {"chance": float(chance[place]), "recall": recall}
-        scaled = [None if x is None else (x - chance[place]) / (1 - chance[place]) for x in bounds]
-        p = (1 + np.sum(null[:, place] >= own - 1e-12)) / (permutations + 1)
-        p_max = (1 + np.sum(highest >= own - chance[place] - 1e-12)) / (permutations + 1)
-        yield one | _number("representation_readable", scaled) | {"p": float(p), "p_max": float(p_max)}
+        yield one | _number("representation_accuracy", bounds) | {"recall": recall}
+        scaled = [None if x is None else (x - chance) / (1 - chance) for x in bounds]
+        p = {"p": float((1 + np.sum(drawn >= own - ROUNDING)) / (permutations + 1))}
+        if layer is not None:
+            p["p_max"] = float((1 + np.sum(highest >= own - chance - ROUNDING)) / (permutations + 1))
+        yield one | _number("representation_readable", scaled) | p
     if checkpoint.kind != "base":
         _, of_base = _reduce(engine, engine.base, texts, states, every, components)
-        for place, layer in enumerate(layers):
-            other = predict_labels(of_base[place], label, fold) == label
-            found = estimate_balanced(right[place], label, cluster, other, family=len(layers))
+        other = _average([predict_labels(each, label, fold) == label for each in of_base])
+        for layer, mine, theirs in zip([None, *layers], right, other, strict=True):
+            found = estimate_balanced(mine, label, cluster, theirs, family=1 if layer is None else len(layers))
             one = {**about, "layer": layer, "method": found.method}
             yield one | _number("representation_accuracy_minus_base", [found.value, found.low, found.high])
     for number, (document, _) in enumerate(kept):
         yield {"id": document["id"], "predicted": [names[1][each[number]] for each in predicted]}
+
+
+def _average(right: Sequence[Any]) -> list[Any]:
+    """(n,) shares of layers at which a document is read rightly, then whether it is at each layer."""
+    return [np.mean(right, axis=0), *right]
 
 
 def _check(states: str, every: int, folds: int, components: int, permutations: int, seed: int) -> None:

@@ -65,7 +65,11 @@ def ask(engine, label, rows=None, **settings):
 
 
 def pick(records, measure):
-    return {each["layer"]: each for each in records if each.get("measure") == measure}
+    found = {each["layer"]: each for each in records if each.get("measure") == measure}
+    if found:
+        mean = found.pop(None)["estimate"]
+        assert mean == pytest.approx(np.mean([each["estimate"] for each in found.values()]), abs=0.02)
+    return found
 
 
 def test_states_are_the_models_own_one_text_at_a_time(engine):
@@ -140,4 +144,4 @@ def test_it_runs_from_the_command_line(tiny_base, tmp_path):
     settings = ["--settings", "attribute=gender,permutations=19,folds=4", "--device", "cpu"]
     result = CliRunner().invoke(cli, [*command, *settings])
     assert result.exit_code == 0, result.output
-    assert len((tmp_path / "o" / "base" / "probe_representation.jsonl").read_text().splitlines()) == 6 + 24
+    assert len((tmp_path / "o" / "base" / "probe_representation.jsonl").read_text().splitlines()) == 2 * 4 + 24
