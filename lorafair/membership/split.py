@@ -80,6 +80,8 @@ def keep_rows(data: Any, ids: Collection[str], facts: Mapping[str, Any] | None =
     text = "\n".join(json.dumps(row, sort_keys=True, ensure_ascii=False) for row in rows)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     told = {**data.provenance, "rows": len(rows), "sha256": digest, **(facts or {})}
+    if isinstance(told.get("labels"), Mapping):
+        told["labels"] = {name: sum(row["label"] == name for row in rows) for name in told["labels"]}
     return replace(data, rows=rows, provenance=told, _done={})
 
 

@@ -12,6 +12,7 @@ from lorafair.membership.design import read_settings
 from lorafair.membership.likelihood_ratio import attack_offline, attack_online, compute_log_odds
 from lorafair.membership.loss import measure_losses
 from lorafair.membership.shadow import train_shadows
+from lorafair.membership.split import FILE
 from lorafair.membership.summary import name_measures, summarise_attack
 
 VARIANCES = ("auto", "pooled", "example")
@@ -100,3 +101,4 @@ membership_lira.measures = {  # type: ignore[attr-defined]
     **name_measures(ONLINE, "membership by LiRA, online"),
     **name_measures(OFFLINE, "membership by LiRA, offline"),
 }
+membership_lira.beside = FILE  # type: ignore[attr-defined]

@@ -7,6 +7,7 @@ from typing import Any
 
 from lorafair.membership.attack import find_attacked
 from lorafair.membership.loss import measure_losses
+from lorafair.membership.split import FILE
 from lorafair.membership.summary import name_measures, summarise_attack
 
 
@@ -42,3 +43,4 @@ def membership_loss(engine: Any, checkpoint: Any, documents: Sequence[dict[str, 
 
 
 membership_loss.measures = name_measures("membership_loss", "membership by loss")  # type: ignore[attr-defined]
+membership_loss.beside = FILE  # type: ignore[attr-defined]

@@ -68,7 +68,9 @@ def pick(records, measure):
     found = {each["layer"]: each for each in records if each.get("measure") == measure}
     if found:
         mean = found.pop(None)["estimate"]
-        assert mean == pytest.approx(np.mean([each["estimate"] for each in found.values()]), abs=0.02)
+        assert measure == "representation_readable" or mean == pytest.approx(
+            np.mean([each["estimate"] for each in found.values()])
+        )
     return found
 
 
