@@ -102,9 +102,11 @@ def draw_split(data: Any, holdout: float, seed: int) -> Split:
             f"--holdout needs an id of its own at each row of {data.name}; given to several rows: "
             f"{', '.join(repeated[:5])}{', …' if len(repeated) > 5 else ''}. Rename them, or leave the ids out."
         )
-    parts = split_clusters((row["cluster"] for row in data.rows), holdout, seed)
-    kept = tuple(row["id"] for row in data.rows if parts[row["cluster"]] == "train")
-    out = tuple(row["id"] for row in data.rows if parts[row["cluster"]] == "test")
+    # named otherwise than in a split of training and test data, so that equal seeds do not make one follow the other
+    names = [f"members\n{row['cluster']}" for row in data.rows]
+    parts = split_clusters(names, holdout, seed)
+    kept = tuple(row["id"] for row, name in zip(data.rows, names, strict=True) if parts[name] == "train")
+    out = tuple(row["id"] for row, name in zip(data.rows, names, strict=True) if parts[name] == "test")
     if not kept or not out:
         raise LorafairError(
             f"--holdout {holdout:g} with --split-seed {seed} leaves no row to {'train on' if not kept else 'hold out'}:"
