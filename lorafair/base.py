@@ -107,6 +107,28 @@ class Base:
         Raises:
             LorafairError: as :meth:`fresh`.
         """
+        heads = [self._empty.get_submodule(name) for name in list_head_modules(self._empty)] if self.head else []
+        heads += [found] if (found := self._empty.get_output_embeddings()) is not None else []
+        left_out = {id(part) for head in heads for part in head.modules()}
+        kinds = ("Linear", "Conv1D")  # GPT-2's linear layers are called Conv1D
+        return [
+            path
+            for path, module in self._empty.named_modules()
+            if type(module).__name__ in kinds and id(module) not in left_out
+        ]
+
+    def list_layers(self) -> dict[str, tuple[int, int]]:
+        """Path -> the two sizes of each layer with a weight matrix, the head's too; no weights are read.
+
+        Raises:
+            LorafairError: as :meth:`fresh`.
+        """
+        found = {path: module.weight for path, module in self._empty.named_modules() if hasattr(module, "weight")}
+        return {path: (weight.shape[0], weight.shape[1]) for path, weight in found.items() if _is_matrix(weight)}
+
+    @cached_property
+    def _empty(self) -> Any:
+        """The model without weights (on torch's meta device)."""
         import torch
         import transformers
 
@@ -115,19 +137,9 @@ class Base:
         try:
             with torch.device("meta"):
                 config = transformers.AutoConfig.from_pretrained(self.path, **labels)
-                model = maker.from_config(config, trust_remote_code=False)
+                return maker.from_config(config, trust_remote_code=False)
         except UNREADABLE as error:
             raise self._refuse(error) from error
-        top = [model.get_submodule(name) for name in list_head_modules(model)] if self.head else []
-        left_out = {
-            id(part) for head in [*top, model.get_output_embeddings()] if head is not None for part in head.modules()
-        }
-        kinds = ("Linear", "Conv1D")  # GPT-2's linear layers are called Conv1D
-        return [
-            path
-            for path, module in model.named_modules()
-            if type(module).__name__ in kinds and id(module) not in left_out
-        ]
 
     def _read(self) -> Any:
         import torch
@@ -147,6 +159,10 @@ class Base:
             f"Base model {self.name}: transformers cannot load it as {WANTED[self.head.kind if self.head else '']} "
             f"({_first_line(error)}). Give the folder of such a model in Hugging Face layout."
         )
+
+
+def _is_matrix(weight: Any) -> bool:
+    return getattr(weight, "ndim", 0) == 2
 
 
 def _first_line(error: BaseException) -> str:

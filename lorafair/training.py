@@ -16,6 +16,7 @@ from lorafair.blame import blame_plugin, describe_plugin
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.plan import DEFAULTS, Plan, Run, plan_runs, take_known
 from lorafair.plugin_source import hash_sources
+from lorafair.rank_check import find_rank_faults
 from lorafair.registry import load_registry, load_target
 from lorafair.training_data import count_examples, load_training_data
 from lorafair.training_hint import find_hint
@@ -62,6 +63,10 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
     if todo:
         dtype = plan.settings.get("dtype", DEFAULTS["dtype"])
         base = Base(found, dtype, uses=len(todo), head=getattr(data, "head", None))
+        faults, notes = find_rank_faults(todo, base)
+        raise_faults("Nothing was trained", faults)
+        for note in notes:
+            say(f"note: {note}")
         for run in todo:
             say(f"trained: {train_run(plan, run, base, data, describe_inputs(run, found, data), split)}")
     return [plan.out / run.name for run in runs]

@@ -150,9 +150,12 @@ def add_adapter(model: Any, method: Any, name: str) -> Any:
         title = f"--target-modules does not fit {name}, which has {', '.join(sorted(known))}"
         raise_faults(title, faults)
     try:
-        return get_peft_model(model, method)
+        found = get_peft_model(model, method)
     except (ValueError, RuntimeError) as error:
         raise LorafairError(f"PEFT cannot put this adapter on {name}: {str(error).strip().splitlines()[0]}") from error
+    if not any(parameter.requires_grad for parameter in found.parameters()):
+        raise LorafairError(f"{name} has no head to train here. Take --trainer classify or image, or another --method.")
+    return found
 
 
 def keep_start(model: Any, folder: Path) -> Path | None:

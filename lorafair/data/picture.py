@@ -50,19 +50,16 @@ def require_inside(folder: Path | None, path: str) -> Path:
     Raises:
         LorafairError: for a path that leads out of the folder, or to no file.
     """
-    if folder is None:
-        found = Path(path)
-        if not found.is_absolute():
-            raise LorafairError(f"image {path!r} is no absolute path")
-    else:
-        root = folder.resolve()
-        found = (root / path).resolve()
-        if not found.is_relative_to(root):
-            raise LorafairError(f"image {path!r} leads out of the folder of the data")
+    if folder is None and not Path(path).is_absolute():
+        raise LorafairError(f"image {path!r} is no absolute path")
     try:
+        root = folder.resolve() if folder else None
+        found = (root / path).resolve() if root else Path(path)
         there = found.is_file()
-    except (OSError, ValueError):  # a name that is too long, or holds a null
-        there = False
+    except (OSError, ValueError) as error:  # a name that is too long, or holds a null
+        raise LorafairError(f"image {path[:80]!r} is not there") from error
+    if root and not found.is_relative_to(root):
+        raise LorafairError(f"image {path!r} leads out of the folder of the data")
     if not there:
         raise LorafairError(f"image {path!r} is not there")
     return found
