@@ -55,19 +55,24 @@ def predict_labels(reduced: Floats, label: Codes, fold: Codes) -> Codes:
 
     The penalty is L2 with C = 1, classes weigh the same.  A fold whose others have one class only gets that one.
     """
+    from sklearn import config_context
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     found = np.empty(len(label), dtype=np.intp)
-    with warnings.catch_warnings():
+    # what is fitted is checked here: scikit-learn's checks would take longer than its fits
+    with warnings.catch_warnings(), config_context(assume_finite=True, skip_parameter_validation=True):
         warnings.simplefilter("ignore", ConvergenceWarning)
         for k in np.unique(fold):
             test = fold == k
-            if len(np.unique(label[~test])) < 2:
-                found[test] = label[~test][0] if (~test).any() else -1
+            own = label[~test]
+            classes, codes, counts = np.unique(own, return_inverse=True, return_counts=True)
+            if len(classes) < 2:
+                found[test] = classes[0] if len(classes) else -1
                 continue
-            probe = LogisticRegression(class_weight="balanced", max_iter=STEPS)
-            found[test] = probe.fit(reduced[~test], label[~test]).predict(reduced[test])
+            balanced = len(own) / (len(classes) * counts[codes])
+            probe = LogisticRegression(max_iter=STEPS).fit(reduced[~test], own, sample_weight=balanced)
+            found[test] = probe.predict(reduced[test])
     return found
 
 
