@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from lorafair.checkpoint import Checkpoint
@@ -13,6 +13,7 @@ from lorafair.engines.contract import CheckpointRefused, Engine, EngineSettings
 from lorafair.engines.device import open_device
 from lorafair.engines.head_input import Reader, Readers
 from lorafair.engines.head_model import Models
+from lorafair.engines.tokenizer import load_tokenizer
 from lorafair.errors import LorafairError
 from lorafair.label_match import name_outputs, simplify
 from lorafair.responses.request import Request
@@ -65,6 +66,11 @@ class HeadEngine(Engine):
     def lend(self, checkpoint: Checkpoint) -> AbstractContextManager[Any]:
         """The classification model that answers as ``checkpoint`` (see :meth:`Engine.lend`)."""
         return self._models.lend(checkpoint)
+
+    @cached_property
+    def base_tokenizer(self) -> Any:
+        """The base's tokenizer, read when it is first asked for: classifiers of images have none."""
+        return load_tokenizer(self.base, self.settings.trust_remote_code)
 
     def lend_body(self) -> AbstractContextManager[Any]:
         """The base's body under a head of zeros, for probes that look at states and at no answer.

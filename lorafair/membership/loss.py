@@ -87,7 +87,7 @@ def _measure_labels(engine: Any, checkpoint: Any, data: Any, max_length: int) ->
     with engine.lend(checkpoint) as model, torch.inference_mode():
         reader, place = engine.find_reader(checkpoint, model), next(model.parameters()).device
         if data.kind == "text":
-            rows = [each["input_ids"] for each in data.encode(engine.tokenizer, length, labels).examples]
+            rows = [each["input_ids"] for each in data.encode(engine.base_tokenizer, length, labels).examples]
         else:
             rows = reader.read([name_picture(row["image"]) for row in data.rows])
         wanted = torch.tensor([labels.index(row["label"]) for row in data.rows])

@@ -152,13 +152,15 @@ def _reduce(
 ) -> tuple[list[int], list[Any]]:
     """The layers that are looked at, and each one's states on principal components."""
     room = find_room(engine.base.config, checkpoint)
-    rows = [engine.tok_encode(each["text"]) for each in documents]
+    classifies = bool(getattr(engine, "classifies", False))
+    tokenizer = engine.base_tokenizer if classifies else engine.tokenizer
+    rows = [list(tokenizer(each["text"])["input_ids"]) for each in documents]
     if bad := [each["id"] for each, row in zip(documents, rows, strict=True) if not 0 < len(row) <= room]:
         raise LorafairError(
             f"{len(bad)} texts have no token, or more than the {room} that {checkpoint.label} reads at once "
             f"({', '.join(bad[:5])}{', …' if len(bad) > 5 else ''}). Shorten them, or leave them out."
         )
-    bare = checkpoint.kind == "base" and checkpoint.head is None and getattr(engine, "classifies", False)
+    bare = classifies and checkpoint.kind == "base" and checkpoint.head is None
     with engine.lend_body() if bare else engine.lend(checkpoint) as model:
         last = count_layers(model)
         layers = sorted({*range(0, last + 1, every), last})

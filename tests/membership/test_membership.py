@@ -109,8 +109,9 @@ def test_the_loss_finds_an_over_trained_models_members_and_nobody_elses(trained,
         one = pick(records, "membership_loss_auc")
         expected = roc_auc_score([row["member"] for row in rows], [row["score"] for row in rows])
         assert one["estimate"] == pytest.approx(expected, abs=1e-12)
-        if label == "split1":
-            assert one["low"] > 0.6
+        if label == "split1":  # all together are harder to tell apart: an easy non-member is like a hard member
+            assert one["low"] > 0.5
+            assert pick(records, "membership_loss_auc", "hard")["low"] > 0.6
         else:
             assert one["low"] < 0.5 < one["high"]
         for group in ("easy", "hard"):
