@@ -50,7 +50,7 @@ def lm(
         max_length: of a block, in tokens.
         gradient_checkpointing: as in ``classify``.
         packing: whether texts are packed; if not, each is an example and loses what is longer than ``max_length``.
-        objective: lorafair.objective.Objective, or None for the mean over tokens; not with packing, whose blocks belong
+        objective: lorafair.objective.Choice, or None for the mean over tokens; not with packing, whose blocks belong
             to no group.
         validation: data like ``data``, whose mean loss after training becomes ``validation_loss``.
 

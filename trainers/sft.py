@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lorafair.data.membership import mark_members, read_membership
 from lorafair.errors import LorafairError, did_you_mean, raise_faults
 
 from .loop import hush, run_loop
+from .start import subtract_start
 
 IGNORED = -100
 CHANGES_BASE = ("pissa", "olora", "corda")
@@ -35,6 +37,8 @@ def sft(
     max_length: int = 512,
     precision: str = "fp32",
     save_steps: int | None = None,
+    objective: Any = None,
+    validation: Any = None,
 ) -> Path:
     """Train one model and write it as a plain PEFT adapter or a plain Hugging Face model, in safetensors.
 
@@ -53,6 +57,8 @@ def sft(
         max_length: in tokens; longer pairs lose their end.
         precision: ``fp32``, or ``bf16`` for autocast of the forward pass (weights and optimizer stay as they are).
         save_steps: steps between saves; None is one every five minutes.
+        objective: lorafair.objective.Choice, or None for the mean over the batch's completion tokens.
+        validation: data like ``data``; the mean of the pairs' losses after training becomes ``validation_loss``.
 
     Returns:
         ``out/checkpoint``, with ``training.json`` beside the weights: ``steps``, ``final_loss``,
@@ -73,9 +79,10 @@ def sft(
             model = add_adapter(model, method, base.name)
             start = keep_start(model, out / "start")
     pad = base.tokenizer.pad_token_id
+    held_out = None if validation is None else validation.tokenise(base.tokenizer, max_length).examples
     outcome = run_loop(
         model,
-        tokens.examples,
+        tokens.examples if objective is None else mark_members(tokens.examples, read_membership(data.rows)),
         pad_right(base.tokenizer.eos_token_id if pad is None else pad),
         out / "saves",
         {
@@ -90,6 +97,8 @@ def sft(
         },
         label=label,
         save_steps=save_steps,
+        objective=objective,
+        validation=held_out,
     )
     trained = [p.numel() for p in model.parameters() if p.requires_grad]
     facts = {
@@ -98,6 +107,7 @@ def sft(
         "trainable_parameters": sum(trained),
         "total_parameters": sum(p.numel() for p in model.parameters()),
         "truncated": tokens.truncated,
+        **outcome.facts,
     }
     checkpoint = out / "checkpoint"
     shutil.rmtree(checkpoint, ignore_errors=True)
@@ -183,8 +193,11 @@ def write_model(model: Any, base: Any, folder: Path, start: Path | None = None) 
         return
     for config in configs.values():
         config.base_model_name_or_path = base.name
-    extra = {"path_initial_model_for_weight_conversion": str(start)} if start else {}
+    headed = any(getattr(config, "modules_to_save", None) for config in configs.values())
+    extra = {"path_initial_model_for_weight_conversion": str(start)} if start and not headed else {}
     model.save_pretrained(folder, save_embedding_layers=False, **extra)
+    if start and headed:
+        subtract_start(folder, start)
     (folder / "README.md").unlink(missing_ok=True)
     path = folder / "adapter_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -42,12 +43,18 @@ def find_methods(models: Sequence[Model]) -> list[Method]:
     methods = []
     for seeds in found.values():
         first = seeds[min(seeds)]
-        label = f"{first.method or 'method'}{f' r={first.rank}' if first.rank else ''}"
+        label = f"{first.method or 'method'}{f' r={first.rank}' if first.rank else ''}{_tell_objective(first)}"
         while label in labels:
             label += " (method)" if not label.endswith(")") else "+"
         labels.add(label)
         methods.append(Method(label, first, {seed: seeds[seed].label for seed in sorted(seeds)}))
     return methods
+
+
+def _tell_objective(model: Model) -> str:
+    """`` group_dro cda``: what of the training the method's name does not say."""
+    told = json.loads(model.recipe or "{}")
+    return "".join(f" {told[key]}" for key in ("objective", "augment") if told.get(key))
 
 
 def add_methods(

@@ -43,8 +43,9 @@ def read_settings(checkpoint: Any, changes: Mapping[str, Any]) -> dict[str, Any]
             f"{checkpoint.label}: its provenance.json does not say how it was trained, so no shadow model can be "
             "trained like it. Train it with `lorafair train`, or use the probe membership_loss."
         )
-    own = ("seed", "base", "data")
+    own = ("seed", "base", "data", "lr_search")
     settings = {k: v for k, v in inputs.items() if k not in own and not k.endswith(("_origin", "_source"))}
+    settings["lr"] = checkpoint.provenance["settings"].get("lr", settings["lr"])  # where it was chosen by a search
     changes = {key: value for key, value in changes.items() if value is not None}
     if not changes:
         return settings

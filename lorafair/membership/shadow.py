@@ -110,12 +110,14 @@ def _train_one(
 ) -> Floats:
     """Log-odds of every row under a shadow that is trained, asked and removed."""
     from lorafair.checkpoint import read_checkpoint
+    from lorafair.data.counterfactual import augment_data
     from lorafair.plan import Plan, Run
     from lorafair.training import describe_inputs, train_run
 
     drawn = int(np.random.default_rng([seed, number, 1]).integers(2**31))
     run = Run(f"shadow-{number:03d}", drawn, dict(settings))
     own = keep_rows(data, {row["id"] for row, kept in zip(data.rows, inside, strict=True) if kept})
+    own = augment_data(settings.get("augment"), own, lambda line: None)
     plan = Plan(base=base.name, data=data.name, methods=(settings["method"],), out=place)
     path = train_run(plan, run, base, own, describe_inputs(run, base, own))
     shadow = read_checkpoint(path, run.name, engine.base)

@@ -115,15 +115,33 @@ def test_the_loss_of_a_step_is_torchs_cross_entropy(tiny_encoder, tiny_base, lab
     assert read_facts(folder)["final_loss"] == pytest.approx(np.mean(losses), rel=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["encoder", "decoder"])
-def test_rank_zero_is_logistic_regression_on_frozen_features(tiny_encoder, tiny_base, write_texts, tmp_path, kind):
+@pytest.fixture
+def narrow(request, tiny_encoder, tiny_base, tmp_path):
+    """A random base of eight features, so that the best head is reached in few steps; an encoder or a decoder."""
+    from transformers import BertModel, LlamaConfig, LlamaForCausalLM
+
+    folder = tmp_path / request.param
+    torch.manual_seed(0)
+    shape = {"hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    if request.param == "encoder":
+        known = BertConfig.from_pretrained(tiny_encoder).to_dict() | shape | {"initializer_range": 0.8}
+        BertModel(BertConfig(**known)).save_pretrained(folder)
+    else:
+        known = LlamaConfig.from_pretrained(tiny_base).to_dict() | shape | {"head_dim": 4, "num_key_value_heads": 2}
+        LlamaForCausalLM(LlamaConfig(**known | {"initializer_range": 0.8})).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tiny_encoder if request.param == "encoder" else tiny_base).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("narrow", ["encoder", "decoder"], indirect=True)
+def test_rank_zero_is_logistic_regression_on_frozen_features(narrow, write_texts, tmp_path):
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import log_loss
 
-    path = tiny_encoder if kind == "encoder" else tiny_base
-    data, held_out = write_texts(tmp_path / "a.jsonl", 240, 0.25), write_texts(tmp_path / "b.jsonl", 400, 0.1)
-    settings = {"batch_size": 240, "epochs": 300.0}
-    (folder,) = train(path, data, tmp_path / "runs", "head", settings=settings, lr=0.1)
+    path, kind = narrow, narrow.name
+    data, held_out = write_texts(tmp_path / "a.jsonl", 240, 0.2), write_texts(tmp_path / "b.jsonl", 400, 0.1)
+    settings = {"batch_size": 240, "epochs": 150.0}
+    (folder,) = train(path, data, tmp_path / "runs", "head", settings=settings, lr=0.3)
     model = load_plainly(path, folder)
 
     def look(file):

@@ -23,10 +23,10 @@ def train(base, data, out, method="lora", **changes):
 
 def test_a_user_trains_a_registry_set_by_its_name(tiny_base, tmp_path):
     asked = ["train", "--base", tiny_base, "--data", "hatecheck_sample", "--trainer", "classify", "--method", "lora"]
-    asked += ["--rank", 2, "--method", "head", "--batch-size", 32, "--max-length", 30, "--out", tmp_path]
+    asked += ["--rank", 2, "--method", "head", "--batch-size", 32, "--max-length", 64, "--out", tmp_path]
     done = CliRunner().invoke(cli, [str(part) for part in asked])
     assert done.exit_code == 0, done.output
-    assert "of 64 texts are longer than 30 tokens and lose their end" in done.output
+    assert "of 64 texts are longer than 64 tokens and lose their end" in done.output
     record = json.loads((tmp_path / "lora-r2" / "provenance.json").read_text(encoding="utf-8"))
     assert record["settings"]["labels"] == ["not hateful", "hateful"]
     assert record["data"]["hatecheck_sample"]["options"]["part"] == "train"
@@ -43,7 +43,7 @@ def test_a_base_with_a_head_of_other_labels_is_refused(tiny_encoder, labelled_fi
     (first,) = train(tiny_encoder, labelled_file, tmp_path / "a", "full")
     with pytest.raises(LorafairError, match=r"labels insult, praise; the data have fine, insult.*new_head=true"):
         train(first, other, tmp_path / "b")
-    (folder,) = train(first, other, tmp_path / "b", trainer_options={"new_head": True})
+    (folder,) = train(first, other, tmp_path / "c", trainer_options={"new_head": True})
     assert json.loads((folder / "head.json").read_text(encoding="utf-8"))["labels"] == ["fine", "insult"]
 
 
