@@ -78,6 +78,9 @@ def _read_grid(ctx: click.Context, parameter: click.Parameter, value: tuple[str,
 @click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default=DEFAULTS["dtype"], help="Of the weights.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default=DEFAULTS["precision"],
               help="bf16: compute in bfloat16, keep the weights' type.")  # fmt: skip
+@click.option("--holdout", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+              help="Share of the data to leave out, for membership inference; members.json says which.")  # fmt: skip
+@click.option("--split-seed", type=int, default=0, help="Of --holdout; not the seed of training.")
 @click.option("--seed", "seeds", multiple=True, type=int, default=(13,), help="Of training; several train each.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), help="Folder of the checkpoints.")
 @click.option("--name", help="Name of the checkpoint, for a single run.  [default: lora-r8, full, …]")

@@ -45,7 +45,8 @@ class Plan:
     own, ``trainer_options`` the trainer's (see lorafair.method_option), ``data_options`` the data's (see
     lorafair.data.row); ``objective`` weighs the losses of a batch, with ``objective_options`` (None: the trainer's own
     loss); ``augment`` changes the data ("cda": gender twins added); ``settings`` overrides ``DEFAULTS``;
-    ``composition`` and what belongs to it are those of lorafair.data.composition.
+    ``composition`` and what belongs to it are those of lorafair.data.composition; ``holdout`` is the share of the data's
+    clusters that is not trained on, drawn by ``split_seed`` and recorded.
     """
 
     base: str
@@ -68,6 +69,8 @@ class Plan:
     composition: Mapping[str, float] | None = None
     composition_rows: int | None = None
     composition_seed: int = 0
+    holdout: float | None = None
+    split_seed: int = 0
     out: Path = Path("runs")
     name: str | None = None
     save_steps: int | None = None
@@ -198,6 +201,8 @@ def _find_bad_values(plan: Plan, settings: Mapping[str, Any]) -> list[str]:
         for key, value in positive.items()
         if value is not None and not value > 0
     ]
+    if plan.holdout is not None and not 0 < plan.holdout < 1:
+        faults.append(f"--holdout is {plan.holdout:g}; it must be above 0 and below 1.")
     faults += [f"rank is {rank}; it must be at least 1." for rank in plan.ranks if rank < 1]
     faults += [f"unknown setting {key!r}." for key in settings if key not in DEFAULTS]
     if "all-linear" in plan.target_modules and len(plan.target_modules) > 1:

@@ -9,7 +9,7 @@ A probe is ``(engine, checkpoint, documents, **settings) -> records``: ``engine`
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,8 @@ def run_probe(plan: ProbePlan, say: Callable[[str], None]) -> ProbeOutcome:
         "base": base.hash,
         "documents": documents.sha256,
     }
+    if beside := getattr(probe, "beside", None):
+        facts["beside"] = hash_beside(checkpoints, beside)
     files: dict[str, Path] = {}
     failed: dict[str, str] = {}
     todo: list[tuple[Checkpoint, ProbeFile]] = []
@@ -157,6 +159,14 @@ def find_probe(name: str, settings: dict[str, Any]) -> tuple[Entry, Callable[...
             f"{''.join(f', {key}=…' for key in settings)}): {error}."
         ) from error
     return entry, probe
+
+
+def hash_beside(checkpoints: Iterable[Checkpoint], name: str) -> list[str]:
+    """The distinct hashes of a file that lies beside checkpoints and decides a probe's records, the base's too."""
+    from lorafair.provenance import hash_file
+
+    files = (each.path / name for each in checkpoints)
+    return sorted({hash_file(file) for file in files if file.is_file()})
 
 
 def identify_probe(entry: Entry, settings: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from lorafair.training_hint import find_hint
 if TYPE_CHECKING:
     from lorafair.base import Base
     from lorafair.checkpoint import Checkpoint
+    from lorafair.membership.split import Split
     from lorafair.registry import Entry
 
 
@@ -45,11 +46,15 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
     from lorafair.base import Base
     from lorafair.checkpoint import read_base
     from lorafair.data.composition import compose_data
+    from lorafair.membership.split import hold_out
 
     runs = plan_runs(plan)
     found = read_base(plan.base)
-    data = load_training_data(plan.trainer, plan.data, plan.data_options)
+    data, split = load_training_data(plan.trainer, plan.data, plan.data_options), None
     data = compose_data(data, plan.composition, rows=plan.composition_rows, seed=plan.composition_seed)
+    if plan.holdout is not None:
+        data, split = hold_out(data, plan.holdout, plan.split_seed)
+        say(f"held out: {len(split.nonmembers)} rows, {len(split.members)} to train on (members.json beside each run)")
     data = augment_data(plan.augment, data, say)
     todo, faults = [], []
     choose_objective(runs[0].settings, data)
@@ -74,7 +79,7 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
             inputs = describe_inputs(run, found, data)
             if run.settings["lr"] == AUTO:
                 run = choose_rate(plan.out, run, data, inputs, lambda *asked: fit_run(plan, base, *asked), say)
-            say(f"trained: {train_run(plan, run, base, data, inputs)}")
+            say(f"trained: {train_run(plan, run, base, data, inputs, split)}")
     return [plan.out / run.name for run in runs]
 
 
@@ -94,12 +99,14 @@ def describe_inputs(run: Run, base: Checkpoint | Base, data: Any) -> dict[str, A
     return inputs
 
 
-def train_run(plan: Plan, run: Run, base: Base, data: Any, inputs: dict[str, Any]) -> Path:
+def train_run(plan: Plan, run: Run, base: Base, data: Any, inputs: dict[str, Any], split: Split | None = None) -> Path:
     """Train one run, or finish it where it was interrupted, and put its folder in place. See :func:`train_runs`."""
     partial, final = plan.out / f".partial-{run.name}", plan.out / run.name
     try:
         checkpoint = fit_run(plan, base, run, data, None, partial, inputs)
         _write_provenance(checkpoint, run, base, data, inputs)
+        if split is not None:
+            split.write(checkpoint)
         (checkpoint / "plan.json").unlink(missing_ok=True)  # where a trainer writes into `out` itself
         _put_in_place(checkpoint, final)
         shutil.rmtree(partial, ignore_errors=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from lorafair.checkpoint import Checkpoint
@@ -13,6 +13,7 @@ from lorafair.engines.contract import CheckpointRefused, Engine, EngineSettings
 from lorafair.engines.device import open_device
 from lorafair.engines.head_input import Reader, Readers
 from lorafair.engines.head_model import Models
+from lorafair.engines.tokenizer import load_tokenizer
 from lorafair.errors import LorafairError
 from lorafair.label_match import name_outputs, pick
 from lorafair.responses.request import Request
@@ -70,6 +71,22 @@ class HeadEngine(Engine):
     def remarks(self) -> list[str]:
         """What a user should know of the answers so far: texts that were cut."""
         return self._readers.count_cut()
+
+    @cached_property
+    def base_tokenizer(self) -> Any:
+        """The base's tokenizer, read when it is first asked for: classifiers of images have none."""
+        return load_tokenizer(self.base, self.settings.trust_remote_code)
+
+    def lend_body(self) -> AbstractContextManager[Any]:
+        """The base's body under a head of zeros, for probes that look at states and at no answer.
+
+        Raises:
+            LorafairError: where no checkpoint says what is classified.
+        """
+        heads = [each.head for each in self.checkpoints.values() if each.head is not None]
+        if not heads:
+            raise LorafairError("No checkpoint here has a head: use --engine hf, or add a classifier by --checkpoint.")
+        return self._models.lend_body(heads[0])
 
     def find_reader(self, checkpoint: Checkpoint, model: Any) -> Reader:
         """What prepares documents' contents for a model from :meth:`lend`."""

@@ -83,6 +83,11 @@ class Models:
         yield model
         self._body = take_off(model, checkpoint, own <= renewed)
 
+    @contextmanager
+    def lend_body(self, head: Head) -> Iterator[Any]:
+        """The base's body under a head of zeros for ``head``'s labels."""
+        yield self._take_body(head)
+
     def _read_head(self, checkpoint: Checkpoint, head: Head) -> dict[str, Any]:
         """Tensors by the names of a classification model: those of an adapter's file, or of a full model."""
         if checkpoint.kind == "adapter":

@@ -63,6 +63,8 @@ def _name(model: Model) -> str:
 def _tell_objective(model: Model) -> str:
     """`` group_dro cda``: what of the training the method's name does not say."""
     told = json.loads(model.recipe or "{}")
+    if not isinstance(told, dict):
+        return ""
     return "".join(f" {told[key]}" for key in ("objective", "augment") if told.get(key))
 
 
