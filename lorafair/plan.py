@@ -45,8 +45,8 @@ class Plan:
     own, ``trainer_options`` the trainer's (see lorafair.method_option), ``data_options`` the data's (see
     lorafair.data.row); ``objective`` weighs the losses of a batch, with ``objective_options`` (None: the trainer's own
     loss); ``augment`` changes the data ("cda": gender twins added); ``settings`` overrides ``DEFAULTS``;
-    ``composition`` and what belongs to it are those of lorafair.data.composition; ``holdout`` is the share of the data's
-    clusters that is not trained on, drawn by ``split_seed`` and recorded.
+    ``composition`` and what belongs to it are those of lorafair.data.composition; ``holdout`` is the share of the
+    data's clusters that is not trained on, drawn by ``split_seed`` and recorded.
     """
 
     base: str
