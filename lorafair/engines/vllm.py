@@ -10,10 +10,7 @@ from typing import Any
 from lorafair.checkpoint import Checkpoint
 from lorafair.engines.batch import by_checkpoint, take_whole
 from lorafair.engines.contract import CheckpointRefused, Engine, EngineSettings, find_version
-from lorafair.engines.vllm_cpu_logprob import apply_batched_logprobs
-from lorafair.engines.vllm_cpu_lora import apply_dense_lora
-from lorafair.engines.vllm_cpu_norm import apply_compiled_norm
-from lorafair.engines.vllm_cpu_seed import apply_seeded_prompts
+from lorafair.engines.vllm_cpu_patch import apply_patches
 from lorafair.engines.vllm_fit import find_misfit
 from lorafair.engines.vllm_job import (
     Job,
@@ -95,11 +92,7 @@ class VllmEngine(Engine):
         from vllm import LLM
 
         if cpu:
-            apply_seeded_prompts()
-            apply_batched_logprobs()
-            apply_compiled_norm()
-            if self._adapters:
-                apply_dense_lora()
+            apply_patches(lora=bool(self._adapters))
         home = first if first.kind == "full" else self.base
         arguments = start_arguments(home, self.base, self._adapters, self.settings, cpu)
         try:
