@@ -47,7 +47,7 @@ def find_methods(models: Sequence[Model]) -> list[Method]:
         first = seeds[min(seeds)]
         label = f"{first.method or 'method'}{f' r={first.rank}' if first.rank else ''}"
         if alike[first.method, first.rank] > 1:  # other bases, learning rates, …: their labels tell them apart
-            label = re.sub(rf"-seed{first.seed}(?!\d)", "", first.label)
+            label = bare if (bare := re.sub(rf"-seed{first.seed}(?!\d)", "", first.label)) != first.label else label
         while label in labels:
             label += " (method)" if not label.endswith(")") else "+"
         labels.add(label)
