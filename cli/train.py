@@ -10,7 +10,9 @@ import click
 from click.core import ParameterSource
 
 from lorafair.errors import LorafairError
+from lorafair.objective_plan import AUGMENTS
 from lorafair.plan import DEFAULTS, Plan
+from lorafair.rate import AUTO, Search
 from lorafair.recipe import read_recipe
 
 NOT_IN_RECIPES = ("config", "help")
@@ -18,6 +20,22 @@ NOT_IN_RECIPES = ("config", "help")
 
 def _split(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name.strip() for text in value for name in text.split(",") if name.strip())
+
+
+def _read_rate(ctx: click.Context, parameter: click.Parameter, value: Any) -> float | str | None:
+    if value is None or value == AUTO:
+        return value
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise click.BadParameter(f"{value!r} is neither a number nor {AUTO}.") from None
+
+
+def _read_grid(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in _split(ctx, parameter, value))
+    except ValueError:
+        raise click.BadParameter(f"{','.join(value)!r} is no list of numbers; write 1e-5,5e-5.") from None
 
 
 @click.command("train", context_settings={"show_default": True})
@@ -40,7 +58,17 @@ def _split(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...
               help="An option of the method's own, as `fraction=0.25`; repeatable.")  # fmt: skip
 @click.option("--epochs", type=float, default=DEFAULTS["epochs"], help="Passes over the data.")
 @click.option("--batch-size", type=click.IntRange(1), default=DEFAULTS["batch_size"], help="Pairs per step.")
-@click.option("--lr", type=float, help="Peak learning rate.  [default: full 5e-5, adapters 5e-4]")
+@click.option("--lr", callback=_read_rate, metavar="NUMBER|auto",
+              help="Peak learning rate; auto: by held-out loss.  [default: full 5e-5, adapters 5e-4]")  # fmt: skip
+@click.option("--lr-grid", multiple=True, callback=_read_grid, metavar="NUMBERS",
+              help="Rates that auto tries, with commas.  [default: by method]")  # fmt: skip
+@click.option("--lr-share", type=float, default=Search.share, help="Share of the epochs that a trial takes.")
+@click.option("--lr-validation", type=float, default=Search.validation, help="Share of the clusters held out for it.")
+@click.option("--lr-seed", type=int, default=Search.seed, help="Of that split and of the trials.")
+@click.option("--objective", metavar="NAME", help="How the losses of a batch are weighed: group_dro, …")
+@click.option("--objective-option", "objective_options", multiple=True, metavar="NAME=VALUE",
+              help="An option of the objective's own, as `step_size=0.1`; repeatable.")  # fmt: skip
+@click.option("--augment", type=click.Choice(AUGMENTS), help="cda: add each text's twin of the other gender.")
 @click.option("--warmup-ratio", type=click.FloatRange(0, 1, max_open=True), default=DEFAULTS["warmup_ratio"],
               help="Share of the steps that the rate rises in.")  # fmt: skip
 @click.option("--weight-decay", type=click.FloatRange(0), default=DEFAULTS["weight_decay"], help="Of AdamW.")
@@ -79,13 +107,29 @@ def train(ctx: click.Context, config: Path | None, **options: Any) -> None:
     from lorafair.training import train_runs
 
     options["options"] = read_options(options["options"])
-    for key in ("data_options", "trainer_options"):
+    for key in ("data_options", "trainer_options", "objective_options"):
         options[key] = read_options(options[key], f"--{key.removesuffix('s').replace('_', '-')}")
+    asked = {key: options.pop(f"lr_{key}") for key in ("grid", "share", "validation", "seed")}
+    options["search"] = Search(**asked)
     settings = {key: options.pop(key) for key in DEFAULTS}
     folders = train_runs(Plan(**options, settings=settings), say=click.echo)
     named = " ".join(f"--checkpoint {folder}" for folder in folders)
-    task = {"classify": "lorafair_hatecheck_sample", "image": "TASK"}.get(options["trainer"], "lorafair_honest_sample")
-    click.echo(f"next: lorafair eval --base {options['base']} {named} --task {task}")
+    click.echo(f"next: lorafair eval --base {options['base']} {named} {_find_task(options['data'])}")
+
+
+def _find_task(data: str) -> str:
+    """The options of `lorafair eval` that ask about the data that was trained on, or about the sample's prompts.
+
+    A labelled set's task is asked about its test part: some ask about everything by default.
+    """
+    from lorafair.registry import load_registry
+
+    registry = load_registry()
+    entries = registry.entries("task")
+    about = [task.name for task in entries if data in (task.fields.get("datasets") or ())]
+    told = f"--task {about[0] if about else 'lorafair_honest_sample'}"
+    labelled = about and registry.get("dataset", data).fields.get("labels")
+    return told + (""" --metadata '{"part": "test"}'""" if labelled else "")
 
 
 def _read_options(ctx: click.Context, path: Path) -> dict[str, Any]:

@@ -13,6 +13,10 @@ class LorafairError(Exception):
     """
 
 
+class DivergedError(LorafairError):
+    """Training ended because a loss or a weight was no finite number any more: the learning rate was too high."""
+
+
 def raise_faults(title: str, faults: Iterable[str]) -> None:
     """Raise one :class:`LorafairError` that lists every fault, or return if there is none.
 

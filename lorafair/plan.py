@@ -11,6 +11,8 @@ from typing import Any
 
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.method_option import find_option_faults, name_options
+from lorafair.objective_plan import find_objective_faults, name_objective
+from lorafair.rate import AUTO, Search, find_search_faults
 from lorafair.registry import load_registry, load_target
 
 FULL_LR = 5e-5
@@ -39,9 +41,11 @@ class Plan:
     """What a sweep is asked for: every method at every rank with every seed.
 
     ``alpha`` None is the rule alpha = 2 rank; ``lr`` None is 5e-5 for full fine-tuning and 5e-4 for adapters;
-    ``options`` are the methods' own, ``trainer_options`` the trainer's (see lorafair.method_option), ``data_options``
-    the data's (see lorafair.data.row); ``settings`` overrides ``DEFAULTS``; ``composition`` and what
-    belongs to it are those of lorafair.data.composition.
+    it is chosen on held-out data where it is "auto" (see lorafair.rate), by ``search``.  ``options`` are the methods'
+    own, ``trainer_options`` the trainer's (see lorafair.method_option), ``data_options`` the data's (see
+    lorafair.data.row); ``objective`` weighs the losses of a batch, with ``objective_options`` (None: the trainer's own
+    loss); ``augment`` changes the data ("cda": gender twins added); ``settings`` overrides ``DEFAULTS``;
+    ``composition`` and what belongs to it are those of lorafair.data.composition.
     """
 
     base: str
@@ -52,10 +56,14 @@ class Plan:
     trainer: str = "sft"
     alpha: float | None = None
     target_modules: Sequence[str] = ("all-linear",)
-    lr: float | None = None
+    lr: float | str | None = None
+    search: Search = Search()
     options: Mapping[str, Any] = field(default_factory=dict)
     data_options: Mapping[str, Any] = field(default_factory=dict)
     trainer_options: Mapping[str, Any] = field(default_factory=dict)
+    objective: str | None = None
+    objective_options: Mapping[str, Any] = field(default_factory=dict)
+    augment: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     composition: Mapping[str, float] | None = None
     composition_rows: int | None = None
@@ -72,8 +80,8 @@ class Plan:
 class Run:
     """One checkpoint to train: ``name`` of its folder, its method and seed, and every setting that shapes its weights.
 
-    ``settings`` holds method, rank, alpha, alpha_rule, target_modules, trainer, lr, the keys of ``DEFAULTS``, and
-    ``method_options`` where there are any.
+    ``settings`` holds method, rank, alpha, alpha_rule, target_modules, trainer, lr, the keys of ``DEFAULTS``, and where
+    there are any ``method_options``, ``objective``, ``objective_options``, ``augment`` and ``lr_search``.
     """
 
     name: str
@@ -113,6 +121,8 @@ def plan_runs(plan: Plan) -> list[Run]:
     faults += find_option_faults(plan.options, methods)
     settings = {**DEFAULTS, **plan.settings}
     faults += _find_bad_values(plan, settings)
+    faults += find_objective_faults(plan)
+    faults += find_search_faults(plan.lr, plan.search)
     cells = [
         (m, r) for m in dict.fromkeys(plan.methods) for r in (dict.fromkeys(plan.ranks) if m in ranked else [None])
     ]
@@ -137,12 +147,17 @@ def plan_runs(plan: Plan) -> list[Run]:
             "trainer": plan.trainer,
             "lr": plan.lr if plan.lr is not None else (FULL_LR if method == "full" else ADAPTER_LR),
         }
-        if plan.options:
-            shape["method_options"] = dict(plan.options)
-        if plan.trainer_options:
-            shape["trainer_options"] = dict(plan.trainer_options)
+        chosen = {
+            "method_options": dict(plan.options),
+            "trainer_options": dict(plan.trainer_options),
+            "objective": plan.objective,
+            "objective_options": dict(plan.objective_options),
+            "augment": plan.augment,
+            "lr_search": plan.search.describe(method) if plan.lr == AUTO else None,
+        }
+        shape |= {key: value for key, value in chosen.items() if value}
         for seed in seeds:
-            name = (method if rank is None else f"{method}-r{rank}") + name_options(plan.options)
+            name = (method if rank is None else f"{method}-r{rank}") + name_options(plan.options) + name_objective(plan)
             name = plan.name or (f"{name}-seed{seed}" if len(seeds) > 1 else name)
             runs.append(Run(name, seed, {**shape, **settings}))
     return runs
@@ -162,7 +177,13 @@ def _find_ignored(name: str, trainer: Any, plan: Plan) -> list[str]:
         asked["lr"] = plan.lr
     if plan.gradient_checkpointing:
         asked["gradient_checkpointing"] = True
-    return [
+    named = inspect.signature(trainer).parameters  # **settings would take these two and do nothing about them
+    faults = []
+    if plan.lr == AUTO and "validation" not in named:
+        faults.append(f"The trainer {name!r} measures no loss on held-out data for --lr auto. Give --lr NUMBER.")
+    if plan.objective and "objective" not in named:
+        faults.append(f"The trainer {name!r} takes no objective. Leave out --objective.")
+    return faults + [
         f"The trainer {name!r} takes no {key}. Leave out --{key.replace('_', '-')}."
         for key in asked
         if key not in take_known(trainer, asked)
@@ -170,7 +191,8 @@ def _find_ignored(name: str, trainer: Any, plan: Plan) -> list[str]:
 
 
 def _find_bad_values(plan: Plan, settings: Mapping[str, Any]) -> list[str]:
-    positive = {"lr": plan.lr, "alpha": plan.alpha, **{k: settings[k] for k in ("epochs", "batch_size", "max_length")}}
+    lr = None if isinstance(plan.lr, str) else plan.lr
+    positive = {"lr": lr, "alpha": plan.alpha, **{k: settings[k] for k in ("epochs", "batch_size", "max_length")}}
     faults = [
         f"{key} is {value}; it must be above 0."
         for key, value in positive.items()

@@ -82,8 +82,25 @@ CONTRACTS: dict[str, Contract] = {
             "a function that trains one model",
             "the pathlib.Path of a checkpoint folder below `out`",
             ("base", "data", "method", "out"),
-            given_if_wanted=("seed", "label", "save_steps", "lr", *HYPER, "gradient_checkpointing"),
+            given_if_wanted=(
+                "seed",
+                "label",
+                "save_steps",
+                "lr",
+                *HYPER,
+                "gradient_checkpointing",
+                "objective",
+                "validation",
+            ),
             fields=("data",),
+        ),
+        Contract(
+            "objective",
+            "a function that weighs the losses of a batch by the groups of its examples",
+            "a function `weigh(losses, groups, labels)` that gives a scalar; `state_dict` and `load_state_dict` where "
+            "it has to remember something",
+            ("groups", "counts"),
+            given_if_wanted=("members", "labels"),
         ),
         Contract(
             "probe",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lorafair.errors import LorafairError
+from lorafair.objective_trial import try_objective
 from lorafair.plugin_contract import CONTRACTS, describe_value, fill_call
 from lorafair.registry import Entry, read_field
 
@@ -227,5 +228,6 @@ TRIALS: dict[str, Callable[[Entry, Any, Call], Trial]] = {
     "method": try_method,
     "dataset": try_dataset,
     "engine": try_engine,
+    "objective": try_objective,
 }
 """Kinds without one (trainer, probe, model) are held to their signature only; tasks have a file of their own."""

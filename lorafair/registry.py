@@ -1,4 +1,4 @@
-"""What there is: every task, data set, scorer, metric, method, trainer, probe, engine, model and mapping by name.
+"""What there is: every task, data set, scorer, metric, method, trainer, objective, probe, engine, model and so on.
 
 Built-ins stand in ``registry.yaml``, other distributions declare theirs by entry points, a user's own ``registry.yaml``
 adds to both (:mod:`lorafair.registry_layer`); all resolve to the same ``module:attribute``, imported only by

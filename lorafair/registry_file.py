@@ -17,7 +17,7 @@ from lorafair.registry_dataset import OWN, SHARED, find_type_faults, is_a, tell_
 from lorafair.registry_dataset import PATH as PATH
 
 SCHEMA = 1
-KINDS = ("task", "dataset", "scorer", "metric", "method", "trainer", "probe", "engine", "model", "group")
+KINDS = ("task", "dataset", "scorer", "metric", "method", "trainer", "objective", "probe", "engine", "model", "group")
 DECLARED_ONLY = ("dataset", "model", "group")
 """Kinds that may do without a target: the declaration says it all."""
 UNWRITTEN = ("model", "group")
@@ -33,6 +33,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "metric": ("row_additive", "mean_of_y", "higher_is_better", "version", "needs", "default"),
     "method": (),
     "trainer": ("data",),
+    "objective": (),
     "probe": (),
     "engine": (),
     "model": ("distribution", "version", "sha256", "file", "hub", "revision", "licence"),

@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lorafair.blame import blame_plugin, describe_plugin
+from lorafair.data.gender_twin import augment_data
 from lorafair.errors import LorafairError, raise_faults
+from lorafair.objective import choose_objective
 from lorafair.plan import DEFAULTS, Plan, Run, plan_runs, take_known
 from lorafair.plugin_source import hash_sources
 from lorafair.rank_check import find_rank_faults
+from lorafair.rate import AUTO, choose_rate, count_trials
 from lorafair.registry import load_registry, load_target
+from lorafair.run_folder import look_up, read_inputs
 from lorafair.training_data import count_examples, load_training_data
 from lorafair.training_hint import find_hint
 
@@ -46,10 +50,12 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
     found = read_base(plan.base)
     data = load_training_data(plan.trainer, plan.data, plan.data_options)
     data = compose_data(data, plan.composition, rows=plan.composition_rows, seed=plan.composition_seed)
+    data = augment_data(plan.augment, data, say)
     todo, faults = [], []
+    choose_objective(runs[0].settings, data)
     for run in runs:
         inputs = describe_inputs(run, found, data)
-        fault, done = _look(plan, run, inputs)
+        fault, done = look_up(plan, run, inputs)
         if fault:
             faults.append(fault)
         elif done:
@@ -59,23 +65,28 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
     raise_faults("Nothing was trained", faults)
     if todo:
         dtype = plan.settings.get("dtype", DEFAULTS["dtype"])
-        base = Base(found, dtype, uses=len(todo), head=getattr(data, "head", None))
+        base = Base(found, dtype, uses=len(todo) + count_trials(plan.out, todo), head=getattr(data, "head", None))
         faults, notes = find_rank_faults(todo, base)
         raise_faults("Nothing was trained", faults)
         for note in notes:
             say(f"note: {note}")
         for run in todo:
-            say(f"trained: {train_run(plan, run, base, data, describe_inputs(run, found, data))}")
+            inputs = describe_inputs(run, found, data)
+            if run.settings["lr"] == AUTO:
+                run = choose_rate(plan.out, run, data, inputs, lambda *asked: fit_run(plan, base, *asked), say)
+            say(f"trained: {train_run(plan, run, base, data, inputs)}")
     return [plan.out / run.name for run in runs]
 
 
 def describe_inputs(run: Run, base: Checkpoint | Base, data: Any) -> dict[str, Any]:
     """Everything that shapes a run's weights: two runs with equal inputs are the same run.
 
-    A stranger's method and trainer are told by their distribution, its version and the hash of their code.
+    A stranger's method, trainer and objective are told by their distribution, its version and the hash of their code.
     """
     inputs = {**run.settings, "seed": run.seed, "base": base.hash, "data": data.provenance["sha256"]}
-    for kind in ("method", "trainer"):
+    for kind in ("method", "trainer", "objective"):
+        if kind not in run.settings:
+            continue
         entry = load_registry().get(kind, run.settings[kind])
         if entry.origin != "lorafair":
             inputs[f"{kind}_origin"] = f"{entry.origin} {entry.version}".strip()
@@ -83,71 +94,11 @@ def describe_inputs(run: Run, base: Checkpoint | Base, data: Any) -> dict[str, A
     return inputs
 
 
-def _look(plan: Plan, run: Run, inputs: dict[str, Any]) -> tuple[str | None, bool]:
-    """(fault or None, whether the run is already done)."""
-    final = plan.out / run.name
-    if final.exists() and not plan.overwrite:
-        there = _read_inputs(final / "provenance.json")
-        if there is None:
-            return f"{final} exists and was not written by `lorafair train`. Give another --out or --name.", False
-        if there != inputs:
-            return (
-                f"{final} holds another run ({_tell(there, inputs)}). Give another --out or --name, or --overwrite.",
-                False,
-            )
-        return None, True
-    partial = plan.out / f".partial-{run.name}"
-    if partial.exists() and plan.resume:
-        there = _read_inputs(partial / "plan.json")
-        if there is not None and there != inputs:
-            return (
-                f"{partial} holds an interrupted run with other settings ({_tell(there, inputs)}). "
-                "Finish it, or discard it with --no-resume.",
-                False,
-            )
-    return None, False
-
-
-def _read_inputs(path: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        inputs = found["settings"]["inputs"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return inputs if isinstance(inputs, dict) else None
-
-
-def _tell(there: dict[str, Any], asked: dict[str, Any]) -> str:
-    keys = [key for key in {**there, **asked} if there.get(key) != asked.get(key)]
-    return "; ".join(
-        f"another {key.replace('_', ' ')}"
-        if key in ("base", "data") or key.endswith("_source")
-        else f"{key} {there.get(key)} there, {asked.get(key)} asked for"
-        for key in keys
-    )
-
-
 def train_run(plan: Plan, run: Run, base: Base, data: Any, inputs: dict[str, Any]) -> Path:
     """Train one run, or finish it where it was interrupted, and put its folder in place. See :func:`train_runs`."""
-    registry = load_registry()
     partial, final = plan.out / f".partial-{run.name}", plan.out / run.name
-    of_method = registry.get("method", run.settings["method"])
-    of_trainer = registry.get("trainer", run.settings["trainer"])
-    method, trainer = load_target(of_method), load_target(of_trainer)
-    hyper = {k: v for k, v in run.settings.items() if k in DEFAULTS and k != "dtype"} | {"lr": run.settings["lr"]}
-    shape = _describe_shape(run, method, base, data)
     try:
-        with _blame_stranger(of_method, plan, run):
-            config = method(**take_known(method, shape))
-        if not plan.resume or _read_inputs(partial / "plan.json") is None:
-            shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True, exist_ok=True)
-        (partial / "plan.json").write_text(json.dumps({"settings": {"inputs": inputs}}), encoding="utf-8")
-        told = {"seed": run.seed, "label": run.name, "save_steps": plan.save_steps, **hyper}
-        told |= {"gradient_checkpointing": plan.gradient_checkpointing, **run.settings.get("trainer_options", {})}
-        with _blame_stranger(of_trainer, plan, run):
-            written = trainer(base, data, config, partial, **take_known(trainer, told))
-        checkpoint = _check_checkpoint(written, of_trainer, partial, run)
+        checkpoint = fit_run(plan, base, run, data, None, partial, inputs)
         _write_provenance(checkpoint, run, base, data, inputs)
         (checkpoint / "plan.json").unlink(missing_ok=True)  # where a trainer writes into `out` itself
         _put_in_place(checkpoint, final)
@@ -158,6 +109,39 @@ def train_run(plan: Plan, run: Run, base: Base, data: Any, inputs: dict[str, Any
             raise
         raise LorafairError(hint) from error
     return final
+
+
+def fit_run(
+    plan: Plan, base: Base, run: Run, data: Any, validation: Any, partial: Path, inputs: dict[str, Any]
+) -> Path:
+    """Train one run in ``partial``, going on where it was interrupted with the same inputs; its checkpoint there.
+
+    ``validation``: data whose loss the trainer is to measure at the end.
+    """
+    registry = load_registry()
+    of_method = registry.get("method", run.settings["method"])
+    of_trainer = registry.get("trainer", run.settings["trainer"])
+    method, trainer = load_target(of_method), load_target(of_trainer)
+    hyper = {k: v for k, v in run.settings.items() if k in DEFAULTS and k != "dtype"} | {"lr": run.settings["lr"]}
+    shape = _describe_shape(run, method, base, data)
+    try:
+        with _blame_stranger(of_method, plan, run):
+            config = method(**take_known(method, shape))
+        if not plan.resume or read_inputs(partial / "plan.json") != inputs:
+            shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True, exist_ok=True)
+        (partial / "plan.json").write_text(json.dumps({"settings": {"inputs": inputs}}), encoding="utf-8")
+        told = {"seed": run.seed, "label": run.name, "save_steps": plan.save_steps, **hyper}
+        told |= {"gradient_checkpointing": plan.gradient_checkpointing, **run.settings.get("trainer_options", {})}
+        told |= {"objective": choose_objective(run.settings, data), "validation": validation}
+        with _blame_stranger(of_trainer, plan, run):
+            written = trainer(base, data, config, partial, **take_known(trainer, told))
+        return _check_checkpoint(written, of_trainer, partial, run)
+    except Exception as error:
+        hint = find_hint(error, plan, run)
+        if hint is None:
+            raise
+        raise LorafairError(hint) from error
 
 
 def _describe_shape(run: Run, method: Any, base: Base, data: Any) -> dict[str, Any]:

@@ -35,6 +35,7 @@ GOOD = {
     "method": "def good(rank, alpha, target_modules, **_):\n    return None\n",
     "dataset": "def good():\n    return [{'prompt': 'a', 'completion': 'b'}]\n",
     "trainer": "def good(base, data, method, out, *, lr, **settings):\n    return out\n",
+    "objective": "def good(groups, counts):\n    return lambda losses, groups, labels: losses.mean()\n",
     "probe": "def good(engine, checkpoint, documents):\n    return []\n",
 }
 OFFENDERS = [
@@ -67,10 +68,25 @@ OFFENDERS = [
     ),
     ("metric", "return {'overall': weights @ table.y}\nbad.row_additive = 1", "`row_additive` is a bool, not 1"),
     ("method", "return {'r': 8}", "gave dict {'r': 8}, neither a peft.PeftConfig nor None"),
+    ("objective", "return counts", "gave ndarray .*, not a function of .losses, groups, labels."),
+    ("objective", "return lambda losses: losses.mean()", "gave a function that does not take"),
+    ("objective", "return lambda losses, *_: losses", "not a scalar tensor"),
+    ("objective", "return lambda losses, *_: losses.mean().detach()", "gave a loss without a gradient"),
+    (
+        "objective",
+        "return lambda losses, inside, _: losses[inside[:, 0]].mean()",
+        "gave a loss of nan for a batch of 4",
+    ),
     ("dataset", "return [{'prompt': 'a'}]", "line 1: no column completion"),
     ("dataset", "return 3", "raised TypeError"),
 ]
-PARAMETERS = {"scorer": "texts", "metric": "table, weights", "method": "rank, alpha, **_", "dataset": ""}
+PARAMETERS = {
+    "scorer": "texts",
+    "metric": "table, weights",
+    "method": "rank, alpha, **_",
+    "dataset": "",
+    "objective": "groups, counts",
+}
 SIGNATURES = [
     ("scorer", "()", "has no place for texts: it is called as scorer"),
     ("scorer", "(texts, model)", "needs model, which nobody hands it"),

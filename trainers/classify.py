@@ -50,7 +50,7 @@ def classify(
         max_length: in tokens.
         gradient_checkpointing: compute activations twice instead of keeping them: less memory, more time.
         new_head: draw a head even where the base brings one of its own.
-        objective: lorafair.objective.Objective, or None for the mean.
+        objective: lorafair.objective.Choice, or None for the mean.
         validation: data like ``data``, whose mean loss after training becomes ``validation_loss``.
 
     Returns:

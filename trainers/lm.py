@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lorafair.data.membership import mark_members, read_membership
 from lorafair.errors import LorafairError
 
 from .fit import fit
@@ -50,7 +51,7 @@ def lm(
         max_length: of a block, in tokens.
         gradient_checkpointing: as in ``classify``.
         packing: whether texts are packed; if not, each is an example and loses what is longer than ``max_length``.
-        objective: lorafair.objective.Objective, or None for the mean over tokens; not with packing, whose blocks belong
+        objective: lorafair.objective.Choice, or None for the mean over tokens; not with packing, whose blocks belong
             to no group.
         validation: data like ``data``, whose mean loss after training becomes ``validation_loss``.
 
@@ -83,7 +84,7 @@ def lm(
     return fit(
         model,
         base,
-        blocks.examples,
+        blocks.examples if objective is None else mark_members(blocks.examples, read_membership(data.rows)),
         pad_right(base.tokenizer.eos_token_id if pad is None else pad),
         out,
         lambda folder: write_model(model, base, folder, start),

@@ -6,12 +6,13 @@ import statistics
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lorafair.errors import LorafairError
+from lorafair.errors import DivergedError, LorafairError
 
+from .loss import carry_groups, load_state, measure_loss, save_state, weigh_batch
 from .progress import Progress
 from .save import Clock, find_last_save, hold_interrupt, mark_whole
 
@@ -21,10 +22,14 @@ MOST_IDS = 20
 
 @dataclass(frozen=True)
 class Outcome:
-    """Optimizer steps taken in all, and the mean loss of the last (up to) ten of them in nats per completion token."""
+    """Optimizer steps taken in all, and the mean loss of the last (up to) ten of them in nats per completion token.
+
+    ``facts`` go into training.json: ``validation_loss`` where it was measured, ``objective_state`` where there is one.
+    """
 
     steps: int
     final_loss: float
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
@@ -55,27 +60,35 @@ def run_loop(
     *,
     label: str,
     save_steps: int | None,
+    objective: Any = None,
+    validation: Any = None,
 ) -> Outcome:
     """Train ``model`` in place, from the last whole save in ``saves`` if there is one.
 
     Args:
         model: a transformers or PEFT model; AdaLoRA's ranks are allotted after every step (Zhang et al. 2023,
             algorithm 1), and its runs are not saved on the way.
-        examples: a sequence of examples for ``collate``.
+        examples: a sequence of examples for ``collate``; their ``groups`` (places in the objective's groups) are taken
+            out of them before, and reach the objective only.
         collate: list of examples -> dict of tensors with ``labels``.
         saves: folder of the saves; transformers' own format, optimizer state included.
         arguments: of transformers.TrainingArguments, above those that are fixed here.
         label: of the run, for progress and messages.
         save_steps: steps between saves; None is one every five minutes.
+        objective: lorafair.objective.Choice of what makes the batch's loss of the examples' losses; its state is saved
+            and resumed.  None is the model's own loss.
+        validation: examples whose mean loss is measured at the end.
 
     Raises:
-        LorafairError: if the loss or a trained weight is not a finite number; the last good save stays.
+        LorafairError: for an objective with a state on several processes, or examples without the groups it needs.
+        DivergedError: if the loss or a trained weight is not a finite number; the last good save stays.
         KeyboardInterrupt: after Ctrl-C, once the state is saved.
     """
     import torch
     from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
     lr = arguments.get("learning_rate")
+    weigh = None if objective is None else objective.start(examples)
 
     # AdaLoRA: PEFT cuts the singular values that have faded when it saves, so there is no state to go on from
     adaptive = hasattr(getattr(model, "base_model", None), "rankallocator")
@@ -103,7 +116,11 @@ def run_loop(
     class HaltingTrainer(Trainer):  # type: ignore[misc]
         def compute_loss(self, model: Any, inputs: dict[str, Any], *positional: Any, **named: Any) -> Any:
             ids = inputs.pop("ids", None)
-            loss = super().compute_loss(model, inputs, *positional, **named)
+            if weigh is None:
+                loss = super().compute_loss(model, inputs, *positional, **named)
+            else:
+                groups = inputs.pop("groups")
+                loss = weigh_batch(model, inputs, groups, weigh)
             if not torch.isfinite(loss):
                 told = f" on {', '.join(ids[:MOST_IDS])}" + ", …" * (len(ids) > MOST_IDS) if ids else ""
                 self.halt(f"the loss became {float(loss)}{told}", self.state.global_step + 1)
@@ -113,11 +130,13 @@ def run_loop(
             if not has_finite_weights(self.model):
                 self.halt("a weight is no longer a finite number", self.state.global_step)
             super()._save_checkpoint(*positional, **named)
+            if weigh is not None and self.args.should_save:
+                save_state(weigh, saves / f"checkpoint-{self.state.global_step}")
 
         def halt(self, what: str, step: int) -> None:
             save = find_last_save(saves)
             kept = f"The last good save (step {save.name.split('-')[1]}) is kept" if save else "Nothing was saved"
-            raise LorafairError(
+            raise DivergedError(
                 f"{label}: {what} at step {step} of {self.state.max_steps} (lr {lr:g}). {kept}. Train with a lower "
                 "rate: --lr " + f"{lr / 10:g} --no-resume"
             )
@@ -140,13 +159,19 @@ def run_loop(
                 **arguments,
             ),
             train_dataset=examples,
-            data_collator=collate,
+            data_collator=carry_groups(collate, None if weigh is None else len(weigh.groups)),
             callbacks=[Watch()],
         )
+        if weigh is not None:
+            trainer.loss_is_scaled_for_ga = False  # a mean over the batch, to be divided by the batches of a step
+            if trainer.args.world_size > 1 and weigh.state_dict():
+                raise LorafairError(f"{label}: this objective keeps weights of its own. Train it in one process.")
         trainer.remove_callback(PrinterCallback)
         save = find_last_save(saves)
         if save:
             progress.say(f"going on after step {save.name.removeprefix('checkpoint-')}")
+            if weigh is not None:
+                load_state(weigh, save)
         trainer.train(resume_from_checkpoint=str(save) if save else None)
         step, steps = trainer.state.global_step, trainer.state.max_steps
         if asked.is_set():
@@ -156,9 +181,22 @@ def run_loop(
         if not has_finite_weights(model):
             trainer.halt("a weight is no longer a finite number", step)
         losses = [float(entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
-        outcome = Outcome(step, statistics.fmean(losses[-10:]))
+        facts: dict[str, Any] = {}
+        if weigh is not None and (state := weigh.describe()):
+            facts["objective_state"] = state
+        if validation is not None:
+            size = trainer.args.per_device_train_batch_size
+            facts["validation_loss"] = measure_loss(trainer.model, validation, collate, size, trainer._prepare_inputs)
+        outcome = Outcome(step, statistics.fmean(losses[-10:]), facts)
         progress.say(f"{step} steps in {progress.seconds():.0f} s, loss {outcome.final_loss:.3f}")
     return outcome
+
+
+def spare_memory(wanted: bool) -> dict[str, Any]:
+    """Arguments of transformers.TrainingArguments for gradient checkpointing, where it is wanted."""
+    if not wanted:
+        return {}
+    return {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False}}
 
 
 def has_finite_weights(model: Any) -> bool:

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lorafair.data.membership import mark_members, read_membership
 from lorafair.errors import LorafairError, did_you_mean, raise_faults
 
-from .loop import hush, run_loop
+from .loop import hush, run_loop, spare_memory
 from .start import subtract_start
 
 IGNORED = -100
@@ -36,6 +37,9 @@ def sft(
     max_length: int = 512,
     precision: str = "fp32",
     save_steps: int | None = None,
+    gradient_checkpointing: bool = False,
+    objective: Any = None,
+    validation: Any = None,
 ) -> Path:
     """Train one model and write it as a plain PEFT adapter or a plain Hugging Face model, in safetensors.
 
@@ -54,6 +58,9 @@ def sft(
         max_length: in tokens; longer pairs lose their end.
         precision: ``fp32``, or ``bf16`` for autocast of the forward pass (weights and optimizer stay as they are).
         save_steps: steps between saves; None is one every five minutes.
+        gradient_checkpointing: compute activations twice instead of keeping them: less memory, more time.
+        objective: lorafair.objective.Choice, or None for the mean over the batch's completion tokens.
+        validation: data like ``data``; the mean of the pairs' losses after training becomes ``validation_loss``.
 
     Returns:
         ``out/checkpoint``, with ``training.json`` beside the weights: ``steps``, ``final_loss``,
@@ -74,9 +81,10 @@ def sft(
             model = add_adapter(model, method, base.name)
             start = keep_start(model, out / "start")
     pad = base.tokenizer.pad_token_id
+    held_out = None if validation is None else validation.tokenise(base.tokenizer, max_length).examples
     outcome = run_loop(
         model,
-        tokens.examples,
+        tokens.examples if objective is None else mark_members(tokens.examples, read_membership(data.rows)),
         pad_right(base.tokenizer.eos_token_id if pad is None else pad),
         out / "saves",
         {
@@ -88,9 +96,12 @@ def sft(
             "lr_scheduler_type": schedule,
             "bf16": precision == "bf16",
             "seed": seed,
+            **spare_memory(gradient_checkpointing),
         },
         label=label,
         save_steps=save_steps,
+        objective=objective,
+        validation=held_out,
     )
     trained = [p.numel() for p in model.parameters() if p.requires_grad]
     facts = {
@@ -99,6 +110,7 @@ def sft(
         "trainable_parameters": sum(trained),
         "total_parameters": sum(p.numel() for p in model.parameters()),
         "truncated": tokens.truncated,
+        **outcome.facts,
     }
     checkpoint = out / "checkpoint"
     shutil.rmtree(checkpoint, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -42,17 +43,24 @@ def find_methods(models: Sequence[Model]) -> list[Method]:
         found.setdefault(key, {}).setdefault(model.seed, model)
     labels = {model.label for model in models}
     methods = []
-    alike = Counter((seeds[min(seeds)].method, seeds[min(seeds)].rank) for seeds in found.values())
+    alike = Counter(_name(seeds[min(seeds)]) for seeds in found.values())
     for seeds in found.values():
         first = seeds[min(seeds)]
-        label = f"{first.method or 'method'}{f' r={first.rank}' if first.rank else ''}"
-        if alike[first.method, first.rank] > 1:  # other bases, learning rates, …: their labels tell them apart
+        label = _name(first)
+        if alike[label] > 1:  # other bases, learning rates, …: their labels tell them apart
             label = bare if (bare := re.sub(rf"-seed{first.seed}(?!\d)", "", first.label)) != first.label else label
         while label in labels:
             label += " (method)" if not label.endswith(")") else "+"
         labels.add(label)
         methods.append(Method(label, first, {seed: seeds[seed].label for seed in sorted(seeds)}))
     return methods
+
+
+def _name(model: Model) -> str:
+    """``lora r=8 group_dro cda``: method and rank, and what of the training they do not say."""
+    told = json.loads(model.recipe or "{}")
+    rank = f" r={model.rank}" if model.rank else ""
+    return f"{model.method or 'method'}{rank}" + "".join(f" {told[k]}" for k in ("objective", "augment") if told.get(k))
 
 
 def add_methods(

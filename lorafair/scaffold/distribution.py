@@ -25,6 +25,7 @@ WHAT = {
     "metric": "the metric",
     "method": "the method: a function that returns a PEFT config",
     "trainer": "the trainer: from a base, data and a method to a checkpoint folder",
+    "objective": "the objective: from the losses of a batch and its groups to one loss",
     "probe": "the probe",
     "engine": "the engine: a class that answers requests",
 }
@@ -36,6 +37,7 @@ USE = {
     "metric": "lorafair leaderboard results/ --metric {name}",
     "method": "lorafair train --base MODEL --data honest_sample_pairs --method {name} --rank 8",
     "trainer": "lorafair train --base MODEL --data honest_sample_pairs --method lora --rank 8 --trainer {name}",
+    "objective": "lorafair train --base MODEL --data honest_sample_pairs --method lora --rank 8 --objective {name}",
     "probe": "lorafair probe {name} --base MODEL --checkpoint FOLDER --task lorafair_honest_sample",
     "engine": "lorafair eval --base MODEL --task lorafair_honest_sample --engine {name}",
 }
@@ -94,7 +96,7 @@ def render_distribution(kind: str, name: str) -> dict[str, str]:
         "use": USE[kind].format(name=name),
         "files": list(files.items()),
     }
-    facts["description"] = facts["description"].replace("a engine", "an engine")
+    facts["description"] = facts["description"].replace("a engine", "an engine").replace("a objective", "an objective")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("lorafair.scaffold"),
         undefined=jinja2.StrictUndefined,

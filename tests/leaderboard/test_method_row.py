@@ -126,7 +126,9 @@ def test_a_recipe_fixes_the_family(tmp_path: Path) -> None:
 
 def test_methods_that_differ_in_their_settings_only_are_told_apart_by_their_checkpoints_labels() -> None:
     models = [
-        Model(f"lora-r2-seed{seed}-lr{rate}", "adapter", method="lora", rank=2, seed=seed, recipe=str(rate))
+        Model(
+            f"lora-r2-seed{seed}-lr{rate}", "adapter", method="lora", rank=2, seed=seed, recipe=json.dumps({"lr": rate})
+        )
         for rate in (0.1, 0.2)
         for seed in (1, 13)
     ]

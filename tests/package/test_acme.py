@@ -15,6 +15,7 @@ NAMES = {
     "metric": "acme_best",
     "method": "acme_ia3",
     "trainer": "acme_sgd",
+    "objective": "acme_tail",
     "probe": "acme_surprise",
     "engine": "acme_engine",
 }
@@ -106,6 +107,13 @@ def test_its_data_method_and_trainer_make_a_checkpoint_that_is_served(user):
     assert [settings[kind] for kind in ("method", "trainer")] == ["acme_ia3", "acme_sgd"]
     told = user("lorafair eval --base $BASE --checkpoint runs/acme_ia3 --task acme_jobs --engine hf --out results-ia3")
     assert "acme_ia3" in told
+
+
+def test_its_objective_weighs_the_losses_of_our_trainer(user):
+    user("lorafair train --base $BASE --data acme_pairs --method acme_ia3 --objective acme_tail")
+    settings = json.loads((user.folder / "runs/acme_ia3-acme_tail/provenance.json").read_text("utf-8"))["settings"]
+    assert settings["inputs"]["objective_origin"] == "acme-lorafair 1.2.0"
+    assert settings["objective_state"]["threshold"] > 0
 
 
 def test_its_probe_writes_records(user):

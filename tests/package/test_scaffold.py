@@ -11,7 +11,7 @@ import pytest
 from lorafair.scaffold.distribution import render_distribution
 
 pytestmark = pytest.mark.package
-KINDS = ("task", "dataset", "scorer", "metric", "method", "trainer", "probe", "engine")
+KINDS = ("task", "dataset", "scorer", "metric", "method", "trainer", "objective", "probe", "engine")
 BUILD = """
 import os, sys
 from setuptools import build_meta
@@ -38,7 +38,7 @@ def test_every_kind_passes_its_own_tests_and_the_check(shell, tmp_path):
     assert [kind for kind in KINDS if f"lorafair-new-{kind} 0.1.0" not in listed] == []
     checked = shell("lorafair plugins check " + " ".join(f"new_{kind}" for kind in KINDS))
     assert [kind for kind in KINDS if f"new_{kind}" not in checked] == []
-    assert "5 ok, 0 not checked, 0 with faults; 3 untried." in checked
+    assert "6 ok, 0 not checked, 0 with faults; 3 untried." in checked
 
 
 @pytest.mark.parametrize("kind", KINDS)
