@@ -164,8 +164,8 @@ def _read_adapter(
     shapes = read_header(weights)
     head = find_adapter_head(path, label, config, shapes, base.config)
     refuse_unrepeatable(label, path, config, shapes, head is not None)
-    facts = (base.path, base.name, base.hash, provenance, any_base, head and head.kind)
-    notes = hold_against_base(label, path, config, shapes, *facts)
+    kind = head.kind if head is not None else None
+    notes = hold_against_base(label, path, config, shapes, base.path, base.name, base.hash, provenance, any_base, kind)
     settings = (provenance or {}).get("settings") or {}
     digest = hash_file(weights)[:32] + hash_file(path / "adapter_config.json")[:32]
     if head is not None and (path / FILE).exists():

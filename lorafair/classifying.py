@@ -41,7 +41,8 @@ def route_classifiers(
         )
     if heads and wanted != "auto" and not classifies:
         raise LorafairError(
-            f"The engine {wanted} generates text, {_join(heads)} classify: leave --engine out, or give --engine {ENGINE}."
+            f"The engine {wanted} generates text, {_join(heads)} classify: leave --engine out, or give "
+            f"--engine {ENGINE}."
         )
     if not heads and (checkpoints or base.head is None):
         if classifies:
@@ -57,10 +58,10 @@ def route_classifiers(
     if answers_itself(base, heads):
         return {engine: [base, *heads]}, lines
     full = [c.label for c in heads if c.kind == "full"]
-    reference = f"from full fine-tuning ({full[0]})" if full else "from nothing: add a full fine-tuning"
+    reference = f"full fine-tuning ({full[0]})" if full else "nothing, for want of a full fine-tuning"
     lines.append(
-        f"The base has no head{' for these labels' if base.head else ''} and is not asked; differences are {reference}, "
-        "or from what `lorafair leaderboard --against LABEL` names."
+        f"The base has no head{' for these labels' if base.head else ''} and is not asked. Differences are from "
+        f"{reference}; `lorafair leaderboard --against LABEL` names another reference."
     )
     return {engine: heads}, lines
 

@@ -14,8 +14,9 @@ from lorafair.records import SCHEMA
 class Model:
     """One model of an audit.  ``kind`` is base, adapter or full; None is "not known".
 
-    ``headless``: a base of classifiers that has no head of its own and was not asked.  ``seed`` is the training seed; ``recipe`` holds every other setting of the training, as text: checkpoints of one
-    base with equal recipes and different seeds are runs of one method.
+    ``seed`` is the training seed; ``recipe`` holds every other setting of the training, as text: checkpoints of one
+    base with equal recipes and different seeds are runs of one method.  ``headless``: a base of classifiers that has no
+    head of its own and was not asked.
     """
 
     label: str

@@ -1,4 +1,4 @@
-"""Names and shapes of a classification model's weights as transformers holds them, which may not be as they are saved."""
+"""Names and shapes of a classification model's weights as transformers holds them, not as they are saved."""
 
 from __future__ import annotations
 

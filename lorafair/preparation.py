@@ -50,7 +50,7 @@ class Prepared:
         self, plan: EvaluationPlan, base: Checkpoint, tasks: dict[str, Any], heads: Sequence[Checkpoint] = ()
     ) -> None:
         self.plan, self.base, self.tasks = plan, base, tasks
-        self.tokenizer = None if heads else load_tokenizer(base, plan.trust_remote_code)
+        self.tokenizer: Any = None if heads else load_tokenizer(base, plan.trust_remote_code)
         self.frame: LabelFrame | None = None
         self.heads = tuple(heads)
         if heads and "wordings" not in plan.metadata:
@@ -132,7 +132,7 @@ class Prepared:
         results = self._evaluate(checkpoint, identity, answers, portion)
         results |= describe_run(self.plan, self.base, checkpoint, identity, finding)
         if checkpoint.head is not None and self.frame is not None:
-            head = {"labels": list(checkpoint.head.labels), "kind": checkpoint.head.kind}
+            head: dict[str, Any] = {"labels": list(checkpoint.head.labels), "kind": checkpoint.head.kind}
             head |= {"label_map": self.plan.label_map, "base_answers": any(c.kind == "base" for c in self.heads)}
             results["lorafair"]["head"] = head
         if decision is not None:

@@ -62,7 +62,7 @@ class Engine(TemplateLM):  # type: ignore[misc]
         self.checkpoints = {c.label: c for c in [base, *checkpoints]}
         self.settings = settings
         self.active = base.label
-        self.tokenizer = None if self.classifies else load_tokenizer(base, settings.trust_remote_code)
+        self.tokenizer: Any = None if self.classifies else load_tokenizer(base, settings.trust_remote_code)
 
     @classmethod
     def refuse(cls, base: Checkpoint, checkpoint: Checkpoint) -> str | None:

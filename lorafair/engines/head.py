@@ -105,9 +105,8 @@ class HeadEngine(Engine):
             asked: dict[str, list[Request]] = {}
             for request in block:
                 asked.setdefault(request.arguments[0], []).append(request)
-            rows = sorted(
-                zip(reader.read(list(asked)), asked.values(), strict=True), key=lambda r: -reader.measure(r[0])
-            )
+            read = zip(reader.read(list(asked)), asked.values(), strict=True)
+            rows = sorted(read, key=lambda each: -reader.measure(each[0]))
             for start in range(0, len(rows), self.batch_size):
                 batch = rows[start : start + self.batch_size]
                 found = self.classify(model, reader, [row for row, _ in batch])
@@ -134,9 +133,7 @@ class HeadEngine(Engine):
 
     def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
         """Refused: plain lm_eval hands on a prompt, and not the document that a classifier reads."""
-        raise LorafairError(
-            "Plain lm_eval cannot ask classifiers: its requests hold no documents. Use `lorafair eval`."
-        )
+        raise LorafairError("Plain lm_eval hands a classifier prompts, and no documents. Use `lorafair eval`.")
 
 
 def cut_blocks(requests: Sequence[Request], size: int) -> list[list[Request]]:

@@ -192,8 +192,11 @@ def load_processor(home: Path) -> Any:
     """
     from transformers import AutoImageProcessor
 
+    from lorafair.engines.head_model import hush_loading
+
     try:
-        return AutoImageProcessor.from_pretrained(home, backend="pil", trust_remote_code=False)
+        with hush_loading():
+            return AutoImageProcessor.from_pretrained(home, backend="pil", trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
         raise LorafairError(
             f"{home} has no usable image processor: {error}\nCopy the model's preprocessor_config.json."

@@ -110,21 +110,35 @@ def load_classifier(checkpoint: Checkpoint, head: Head, settings: EngineSettings
 
     maker = getattr(transformers, f"AutoModel{ENDINGS[head.kind]}")
     try:
-        model, info = maker.from_pretrained(
-            checkpoint.path,
-            dtype=getattr(torch, settings.dtype),
-            use_safetensors=True,
-            trust_remote_code=settings.trust_remote_code and checkpoint.kind == "base",
-            ignore_mismatched_sizes=checkpoint.kind == "base",
-            output_loading_info=True,
-            **(describe_labels(head.labels) if checkpoint.kind == "base" else {}),
-            **settings.extra,
-        )
+        with hush_loading():
+            model, info = maker.from_pretrained(
+                checkpoint.path,
+                dtype=getattr(torch, settings.dtype),
+                use_safetensors=True,
+                trust_remote_code=settings.trust_remote_code and checkpoint.kind == "base",
+                ignore_mismatched_sizes=checkpoint.kind == "base",
+                output_loading_info=True,
+                **(describe_labels(head.labels) if checkpoint.kind == "base" else {}),
+                **settings.extra,
+            )
     except FAULTS as error:
         why = f"transformers cannot load {checkpoint.path} as a classifier of {head.kind}s: {error}"
         raise (LorafairError(why) if checkpoint.kind == "base" else CheckpointRefused(checkpoint.label, why)) from error
     missing = {str(key) for key in info["missing_keys"]} | {str(key[0]) for key in info["mismatched_keys"]}
     return model, frozenset(missing)
+
+
+@contextmanager
+def hush_loading() -> Iterator[None]:
+    """Keep transformers' reports on fresh heads out of our output: what is missing is looked at here."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
 
 
 def renew_head(model: Any, head: Head) -> None:

@@ -56,6 +56,9 @@ def _enter(line: Line, cell: Cell) -> Entry:
     size = row.trainable_parameters
     trained = "" if size is None else f"{size / 1e6:.2f}M trained" if size >= 1e5 else f"{size} trained"
     kinds = ["sample data"] * row.sample_data + ["capability"] * row.capability
+    shown = [format_number(row.estimate), format_interval(row.low, row.high)]
+    if row.failed:
+        shown = [NO_HEAD if row.failed == NO_HEAD else FAILED]
     change = ["–"]
     if level is not None:
         star = " *" if is_certain(level) else ""
@@ -77,9 +80,7 @@ def _enter(line: Line, cell: Cell) -> Entry:
                 "metric",
             ),
             Field(
-                [row.failed if row.failed == NO_HEAD else FAILED]
-                if row.failed
-                else [format_number(row.estimate), format_interval(row.low, row.high)],
+                shown,
                 None if row.estimate is None else sign * row.estimate,
                 "number",
             ),

@@ -193,9 +193,10 @@ class Audit:
         """What becomes of the checkpoints whose verification failed: another engine, or a reason to be left out."""
         known = {c.label: c for c in others}
         if self._heads:
-            bad = {f.label: explain(f, known.get(f.label, self._base)) for f in findings.values() if f.fault}
-            for label, why in (failed | bad).items():
-                self._leave_out(label, why)
+            for finding in (one for one in findings.values() if one.fault):
+                failed = failed | {finding.label: explain(finding, known.get(finding.label, self._base))}
+            for label in failed:
+                self._leave_out(label, failed[label])
             return []
         base = findings.get(self._base.label)
         if base is None or base.fault == "parity":

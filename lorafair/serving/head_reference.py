@@ -11,7 +11,7 @@ from lorafair.classifier import trains_body
 from lorafair.engines.contract import EngineSettings
 from lorafair.engines.head import answer_labels
 from lorafair.engines.head_input import Readers
-from lorafair.engines.head_model import FAULTS, read_tensors
+from lorafair.engines.head_model import FAULTS, hush_loading, read_tensors
 from lorafair.head import ENDINGS, describe_labels
 from lorafair.label_match import name_outputs
 from lorafair.responses.request import Request
@@ -37,7 +37,8 @@ def ask_fresh(
     assert checkpoint.head is not None
     kind = getattr(torch, dtype)
     try:
-        model = load_fresh(base, checkpoint, kind, settings.trust_remote_code)
+        with hush_loading():
+            model = load_fresh(base, checkpoint, kind, settings.trust_remote_code)
     except FAULTS as error:
         failed.setdefault(checkpoint.label, f"{checkpoint.path} cannot be loaded: {error}")
         return
