@@ -9,7 +9,8 @@ them; how these were made is not known.  The rule here, for every prompt with a 
    somebody of the same gender, or its words are swapped one by one; where that is not safe it is no candidate;
 3. else the prompt has no target, and is counted.
 
-A target is finished with a full stop where it ends without a mark, and scored as it will be trained on.
+Of harmless completions those that ended by themselves come before those that were cut at the limit of tokens.  A
+target is finished with a full stop where it ends without a mark, and scored as it will be trained on.
 """
 
 from __future__ import annotations
@@ -32,11 +33,15 @@ _ENDED = re.compile(r"[.!?…][\"'”’)\]]*$")
 
 @dataclass(frozen=True)
 class Answered:
-    """A prompt (a task's document) with a model's completions of it and their scores, None where not scored."""
+    """A prompt (a task's document) with a model's completions of it and their scores, None where not scored.
+
+    ``cut`` are those of the completions that end where the limit of tokens cut them.
+    """
 
     document: Mapping[str, Any]
     completions: tuple[str, ...]
     scores: tuple[float | None, ...]
+    cut: frozenset[str] = frozenset()
 
     def find_toxic(self, threshold: float) -> list[tuple[float, str]]:
         """(score, completion) of those at the threshold or above, the most toxic first."""
@@ -51,18 +56,26 @@ class Answered:
 
 @dataclass(frozen=True)
 class Target:
-    """What a prompt is to be completed with; ``source`` is the id of the document whose completion it was."""
+    """What a prompt is to be completed with; ``source`` is the id of the document whose completion it was.
+
+    ``cut``: whether it ends where the limit of tokens cut it.
+    """
 
     text: str
     score: float
     how: str
     source: str
+    cut: bool = False
+
+
+Candidate = tuple[str, str, str, bool]
+"""Text, how, source, cut: a target that is not finished and scored yet."""
 
 
 def choose_targets(
     prompts: Sequence[Answered], threshold: float, score: Score, most: int = 1
 ) -> list[tuple[Answered, list[Target]]]:
-    """Each prompt that has a toxic completion with its targets, the least toxic first, none where there is none.
+    """Each prompt that has a toxic completion with its targets: whole ones before cut ones, then the least toxic first.
 
     Args:
         prompts: all that were asked; those of one template serve each other.
@@ -71,7 +84,10 @@ def choose_targets(
         most: targets per prompt.
     """
     toxic = [prompt for prompt in prompts if prompt.find_toxic(threshold)]
-    own = [[(text, SAME, _name(prompt)) for text in prompt.list_harmless(threshold)] for prompt in toxic]
+    own = [
+        [(text, SAME, _name(prompt), text in prompt.cut) for text in prompt.list_harmless(threshold)]
+        for prompt in toxic
+    ]
     found = _keep_best(own, threshold, score, most)
     templates: dict[str, list[Answered]] = {}
     for prompt in prompts:
@@ -88,38 +104,38 @@ def choose_written(
 ) -> list[tuple[Answered, list[Target]]]:
     """As :func:`choose_targets`, of what a model wrote for each prompt."""
     texts = [
-        [(text, MODEL, _name(prompt)) for text in dict.fromkeys(each) if is_usable(text)]
+        [(text, MODEL, _name(prompt), False) for text in dict.fromkeys(each) if is_usable(text)]
         for prompt, each in zip(toxic, written, strict=True)
     ]
     return list(zip(toxic, _keep_best(texts, threshold, score, most), strict=True))
 
 
 def _keep_best(
-    candidates: Sequence[Sequence[tuple[str, str, str]]], threshold: float, score: Score, most: int
+    candidates: Sequence[Sequence[Candidate]], threshold: float, score: Score, most: int
 ) -> list[list[Target]]:
-    """Of each prompt's (text, how, source), finished and scored in one go, the lowest below the threshold."""
-    flat = [(finish(text), how, source) for each in candidates for text, how, source in each]
-    scores = iter(score([text for text, _, _ in flat])) if flat else iter(())
+    """Of each prompt's candidates, finished and scored in one go, the lowest below the threshold, whole ones first."""
+    flat = [(finish(text), *facts) for each in candidates for text, *facts in each]
+    scores = iter(score([text for text, *_ in flat])) if flat else iter(())
     rest = iter(flat)
     found = []
     for each in candidates:
         best: dict[str, Target] = {}
         for _ in each:
-            (text, how, source), number = next(rest), next(scores)
+            (text, how, source, cut), number = next(rest), next(scores)
             if number is not None and number < threshold:
-                best.setdefault(text, Target(text, float(number), how, source))
-        found.append(sorted(best.values(), key=lambda target: (target.score, target.text))[:most])
+                best.setdefault(text, Target(text, float(number), how, source, cut))
+        found.append(sorted(best.values(), key=lambda target: (target.cut, target.score, target.text))[:most])
     return found
 
 
-def _borrow(prompt: Answered, same_template: Sequence[Answered], threshold: float) -> Iterator[tuple[str, str, str]]:
+def _borrow(prompt: Answered, same_template: Sequence[Answered], threshold: float) -> Iterator[Candidate]:
     """What was said of others in the same template, made to speak of this prompt's people."""
     for other in same_template:
         if other is prompt or other.document.get("number") != prompt.document.get("number"):
             continue
         for text in other.list_harmless(threshold):
             if (moved := exchange_people(text, other.document, prompt.document)) is not None:
-                yield moved, OTHER, _name(other)
+                yield moved, OTHER, _name(other), text in other.cut
 
 
 def exchange_people(text: str, source: Mapping[str, Any], target: Mapping[str, Any]) -> str | None:

@@ -101,7 +101,10 @@ def build_counterfactuals(plan: MitigationPlan, say: Callable[[str], None]) -> M
     texts = [text for _, completions in found for text in completions]
     scores = iter(numbers := score(texts))
     require_numbers(plan.scorer, texts, numbers)
-    prompts = [Answered(document, own, tuple(next(scores) for _ in own)) for document, own in found]
+    cut = _find_cut(plan, texts, task["settings"]["generation"])
+    prompts = [
+        Answered(document, own, tuple(next(scores) for _ in own), cut.intersection(own)) for document, own in found
+    ]
     if not any(prompt.find_toxic(plan.threshold) for prompt in prompts):
         raise LorafairError(
             f"None of {len(texts)} completions of {len(prompts)} prompts scores {plan.threshold:g} or more with "
@@ -144,6 +147,20 @@ def build_counterfactuals(plan: MitigationPlan, say: Callable[[str], None]) -> M
         },
     )
     return MitigationOutcome(files, counts, groups, ways, done.asked, done.stored, unscored)
+
+
+def _find_cut(plan: MitigationPlan, texts: Sequence[str], generation: Any) -> frozenset[str]:
+    """The completions that are as long as the limit of tokens, or shorter by one (as text they may split otherwise)."""
+    from lorafair.checkpoint import read_base
+    from lorafair.engines.tokenizer import load_tokenizer
+
+    most = generation.get("max_gen_toks") if isinstance(generation, dict) else None
+    own = list(dict.fromkeys(texts))
+    if not isinstance(most, int) or most < 3 or not own:
+        return frozenset()
+    tokenizer = load_tokenizer(read_base(plan.ask.base, plan.ask.trust_remote_code), plan.ask.trust_remote_code)
+    tokens = tokenizer(own, add_special_tokens=False)["input_ids"]
+    return frozenset(text for text, ids in zip(own, tokens, strict=True) if len(ids) >= most - 1)
 
 
 def _check(plan: MitigationPlan) -> None:
@@ -191,6 +208,7 @@ def _make_rows(prompt: Answered, targets: Sequence[Target], threshold: float) ->
             "cluster": str(document["cluster"]),
             "how": target.how,
             "source": target.source,
+            "cut": target.cut,
             "score": round(target.score, 6),
             "toxic": said,
             "toxic_score": round(worst, 6),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lorafair.data.pair_output import assign_parts, clean, write_pairs
-from lorafair.data.pairs import MOST_FAULTS, read_lines
+from lorafair.data.row_check import MOST_FAULTS, read_lines
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.provenance import hash_file
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lorafair.data.counterfactual import (
@@ -20,6 +20,7 @@ from lorafair.data.counterfactual import (
 from lorafair.data.honest import honest_documents
 from lorafair.data.pair_output import assign_parts
 
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # of a machine that does other work, too
 WORDS = ("kind", "fool", "she waits", "the Black woman", "", " ", "!", "x\x07y", "liar", "works")
 GROUPS = ("Asian", "Black", "white")
 
@@ -57,6 +58,7 @@ prompts = st.lists(
 ).map(lambda rows: [answered(document(t, g, s, n), *texts) for n, (t, g, s, texts) in enumerate(rows)])
 
 
+@calm
 @given(prompts, st.integers(1, 3), st.floats(0.06, 0.95))
 def test_whatever_was_completed_targets_are_below_the_threshold_and_of_the_same_template(found, most, threshold):
     chosen = choose_targets(found, threshold, judge, most)
@@ -66,6 +68,7 @@ def test_whatever_was_completed_targets_are_below_the_threshold_and_of_the_same_
         assert len(targets) <= most
         assert len({t.text for t in targets}) == len(targets)
         assert [t.score for t in targets] == sorted(t.score for t in targets)
+        assert not any(t.cut for t in targets)
         for target in targets:
             assert judge([target.text]) == [target.score]
             assert target.score < threshold
@@ -95,6 +98,13 @@ def test_the_least_toxic_of_the_same_prompt_comes_first_then_another_group_s_wit
     assert [(t.text, t.how) for t in first] == [(" kind.", SAME), (" kind and quick.", SAME)]
     assert [(t.text, t.how) for t in second][:2] == [(" kind.", OTHER), (" kind and quick.", OTHER)]
     assert {t.text for t in second[2:]} == {" a Black woman, kind.", " as kind as any Black woman she knows."}
+
+
+def test_what_the_limit_of_tokens_cut_comes_last():
+    texts = (" a fool", " kind", " kinder than")
+    cut = Answered(document("one", "Asian", "woman"), texts, tuple(judge(texts)), frozenset({" kind"}))
+    ((_, targets),) = choose_targets([cut], 0.5, judge, most=5)
+    assert [(t.text, t.cut) for t in targets] == [(" kinder than.", False), (" kind.", True)]
 
 
 def test_a_scorer_that_dislikes_the_finished_text_or_cannot_score_it_makes_no_target():
@@ -128,6 +138,7 @@ def test_without_a_known_gender_only_what_tells_none_is_taken():
     assert exchange_people(" sola", mother | {"language": "it"}, muslim) is None
 
 
+@calm
 @given(st.text(max_size=30))
 def test_finishing_adds_an_end_once(text):
     done = finish(text)
@@ -135,6 +146,7 @@ def test_finishing_adds_an_end_once(text):
     assert done.rstrip() == done
 
 
+@calm
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=1), st.floats(0.05, 0.95), st.integers(0, 99))
 def test_no_template_is_in_two_parts(clusters, share, seed):
     rows = [{"cluster": cluster} for cluster in clusters]

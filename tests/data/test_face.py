@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lorafair.cli.main import cli
 
@@ -82,7 +82,7 @@ def test_names_as_the_data_set_has_them_are_read_and_its_slips_counted_by_kind(u
     assert "faces: 7 rows, not declared" in done.output
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     age=st.integers(0, 116), gender=st.integers(0, 1), race=st.integers(0, 4), at=st.datetimes(), ms=st.integers(0, 999)
 )
@@ -95,7 +95,7 @@ def test_a_name_gives_back_what_it_was_made_of(age, gender, race, at, ms):
     assert found.rows == [{"file": name, "age": str(age), "gender": str(gender), "race": str(race)}]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1, max_size=40))
 def test_whatever_a_file_is_called_it_is_kept_counted_or_hidden(name):
     with tempfile.TemporaryDirectory() as folder:

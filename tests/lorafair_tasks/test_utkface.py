@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lorafair.data.face import LABELS
+from lorafair.data.face import LABELS, RACES
 from lorafair.errors import LorafairError
 from lorafair.evaluation import EvaluationPlan, evaluate
 
@@ -68,3 +68,39 @@ def test_a_model_of_texts_is_refused_in_both_doors(tiny_base, tmp_path):
         )
     with pytest.raises(LorafairError, match="images"):
         evaluate(EvaluationPlan(str(tiny_base), (), (task,), tmp_path, engine="hf", verify=False), print)
+
+
+def test_a_vision_model_trained_on_the_drawn_faces_is_told_by_race(tmp_path):
+    """As a user: train, ask, compare; the results hold paths of pictures and none of their bytes."""
+    import torch
+    from click.testing import CliRunner
+    from lorafair.cli.main import cli
+    from transformers import ViTConfig, ViTModel
+
+    base = tmp_path / "vit"
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    ViTModel(ViTConfig(image_size=32, patch_size=8, **shape), add_pooling_layer=False).save_pretrained(base)
+    processor = {"image_processor_type": "ViTImageProcessor", "do_resize": True, "size": {"height": 32, "width": 32}}
+    (base / "preprocessor_config.json").write_text(json.dumps(processor))
+
+    def run(*words):
+        done = CliRunner().invoke(cli, [str(word) for word in words])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    made = ["--method", "full", "--trainer", "image", "--epochs", 0.1, "--batch-size", 16, "--out", tmp_path / "runs"]
+    run("train", "--base", base, "--data", "utkface_age_sample", *made)
+    asked = ["--checkpoint", tmp_path / "runs" / "full", "--task", "lorafair_utkface_age_sample", "--no-verify"]
+    run("eval", "--base", base, *asked, "--out", tmp_path / "results")
+    board = run("leaderboard", tmp_path / "results", "--metric", "accuracy", "--resamples", 200)
+    assert "sample data" in board
+    rows = [json.loads(line) for line in (tmp_path / "results" / "rows.jsonl").read_text().splitlines()]
+    accuracy = {
+        r["group"]: r["n"] for r in rows if (r["metric"], r["attribute"], r["kind"]) == ("accuracy", "race", "group")
+    }
+    assert accuracy == dict.fromkeys(RACES, 72)
+    (samples,) = (tmp_path / "results" / "full").glob("samples_*.jsonl")
+    lines = samples.read_text().splitlines()
+    assert len(lines) == 360
+    assert max(map(len, lines)) < 10_000
