@@ -17,6 +17,9 @@ from lorafair.samples import Audit, Samples
 from lorafair.statistics.compare import Column
 from lorafair.statistics.table import Floats, Table
 
+BY_LAYER = 500
+"""Resamples of a probe's measure at one layer: there are dozens of such columns, and a figure draws them."""
+
 
 def arrange(audit: Audit, metrics: Sequence[Asked] | None = None) -> list[Column]:
     """One column per (task, per-document value) and one per (task, metric) that the task's labels and answers allow.
@@ -51,6 +54,8 @@ def arrange(audit: Audit, metrics: Sequence[Asked] | None = None) -> list[Column
                 primary = direction is not None and not any(metric in one.exploratory for one in found)
                 unscored = {o.model: o.partial[metric] for o in found if metric in o.partial} or None
                 column = Column(task, metric, values, higher_is_better=direction, **shape)
+                if any(metric in one.layers for one in found):
+                    column = replace(column, resamples=BY_LAYER)
                 columns.append(replace(column, primary=primary, unscored=unscored))
         columns += labelled
         for name in sorted(own & {one.name for one in metrics}):

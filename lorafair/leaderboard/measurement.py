@@ -55,6 +55,8 @@ def measure_columns(
         closed = column.tables is None and getattr(column.function or function, "closed_form", False)
         if settings.most and not closed and choice.is_primary(column):
             own = replace(settings, resamples=settings.most, most=0)  # its small p values cannot be counted on
+        if column.resamples is not None:
+            own = replace(own, resamples=min(own.resamples, column.resamples), most=0)
         found = []
         for label in column.values:
             summary = measure(column, label, function, own)

@@ -28,6 +28,7 @@ class Column:
     where not all documents without a value are (a true positive rate is about positive labels).  ``conditions``:
     attributes that are no people (how a question was worded): their groups carry no verdict.  ``rates``: values
     that all lie in [0, 1] do so because they cannot lie elsewhere; not so a distance that happens to be small.
+    ``resamples``: at most that many, for one of dozens of columns.
     """
 
     task: str
@@ -44,6 +45,7 @@ class Column:
     unscored: Mapping[str, int] | None = None
     conditions: frozenset[str] = frozenset()
     rates: bool = True
+    resamples: int | None = None
 
     def table(self, label: str, minus: str | None = None) -> tuple[Table, NDArray[np.bool_]]:
         """A model's (or a pair's difference's) scored documents, with clusters numbered from 0, and which they are."""

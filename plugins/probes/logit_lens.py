@@ -76,9 +76,7 @@ logit_lens.measures = {  # type: ignore[attr-defined]
     "kl_over_layers": {"label": "KL(checkpoint ‖ base), nats, mean over layers"},
     "kl": {"label": "KL(checkpoint ‖ base), nats, by layer"},
     "kl_base": {"label": "KL(base ‖ checkpoint), nats, by layer"},
-    "tv": {"label": "total variation from the base, by layer"},
-    "js": {"label": "Jensen-Shannon divergence from the base, nats, by layer"},
-}
+}  # those that become rows: dozens each
 
 
 def _compare(lenses: Sequence[Lens], batch: Sequence[Placed], check: bool) -> Any:

@@ -133,11 +133,12 @@ def test_a_record_per_document_is_a_mean_with_the_statistics_of_every_other_colu
 
 
 def test_layers_are_rows_but_not_columns(folder: Path) -> None:
-    found = build_rows(read_audit([folder]), resamples=200)
+    found = build_rows(read_audit([folder]), resamples=600)
     records = draw(2, 0.3)
     for layer in range(LAYERS):
         row = find(found, model="lora", metric=f"layered@{layer:02d}", kind="overall")
         assert (row.layer, row.metric_label) == (layer, f"KL by layer, layer {layer}")
+        assert row.method_interval.endswith("B=500")
         assert row.estimate == pytest.approx(np.mean([each["layered"][layer] for each in records]))
     shown = {key for line in build_lines(found.rows, bases=["base"], against=None) for key in line.cells}
     assert shown == {("probe:kl", "kl")}
