@@ -94,7 +94,10 @@ def _spell(block: Any, base: str, model: str, out: Path) -> Iterator[Sweep]:
         for values in itertools.product(*axes.values()):
             chosen = dict(zip(axes, values, strict=True))
             variant = _name({k: v for k, v in chosen.items() if len(axes[k]) > 1}, axes)
-            plan = make_plan(_drop_rank({**settings, **chosen}, names), names, model, out / "runs" / base / variant)
+            mine = {**settings, **chosen}
+            if "auto" in axes.get("lr", ()) and chosen["lr"] != "auto":
+                mine.pop("search", None)  # of the other values of the axis
+            plan = make_plan(_drop_rank(mine, names), names, model, out / "runs" / base / variant)
             yield Sweep(base, variant, plan, plan_runs(plan))
 
 
