@@ -17,7 +17,11 @@ from lorafair.registry import load_registry, load_target
 if TYPE_CHECKING:
     from lorafair.audit.recipe import Recipe
 
-SHORT = {"epochs": "ep", "batch_size": "bs", "composition": "mix", "objective": "", "max_length": "len"}
+SHORT = {"epochs": "ep", "batch_size": "bs", "composition": "mix", "max_length": "len"}
+
+
+NAMED = ("objective", "augment")
+"""Axes that a run's own name tells already."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,8 @@ def _name(chosen: dict[str, Any], axes: dict[str, list[Any]]) -> str:
     """The values of the axes in one word that a folder can have."""
     words = []
     for key, value in chosen.items():
+        if key in NAMED:
+            continue
         if isinstance(value, dict):  # a composition: by its number in the recipe
             value = axes[key].index(value) + 1
         text = f"{value:g}" if isinstance(value, float) else str(value)
