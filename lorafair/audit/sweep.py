@@ -17,7 +17,11 @@ from lorafair.registry import load_registry, load_target
 if TYPE_CHECKING:
     from lorafair.audit.recipe import Recipe
 
-SHORT = {"epochs": "ep", "batch_size": "bs", "composition": "mix", "objective": "", "max_length": "len"}
+SHORT = {"epochs": "ep", "batch_size": "bs", "composition": "mix", "max_length": "len"}
+
+
+NAMED = ("objective", "augment")
+"""Axes that a run's own name tells already."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,10 @@ def _spell(block: Any, base: str, model: str, out: Path) -> Iterator[Sweep]:
         for values in itertools.product(*axes.values()):
             chosen = dict(zip(axes, values, strict=True))
             variant = _name({k: v for k, v in chosen.items() if len(axes[k]) > 1}, axes)
-            plan = make_plan(_drop_rank({**settings, **chosen}, names), names, model, out / "runs" / base / variant)
+            mine = {**settings, **chosen}
+            if "auto" in axes.get("lr", ()) and chosen["lr"] != "auto":
+                mine.pop("search", None)  # of the other values of the axis
+            plan = make_plan(_drop_rank(mine, names), names, model, out / "runs" / base / variant)
             yield Sweep(base, variant, plan, plan_runs(plan))
 
 
@@ -110,6 +117,8 @@ def _name(chosen: dict[str, Any], axes: dict[str, list[Any]]) -> str:
     """The values of the axes in one word that a folder can have."""
     words = []
     for key, value in chosen.items():
+        if key in NAMED:
+            continue
         if isinstance(value, dict):  # a composition: by its number in the recipe
             value = axes[key].index(value) + 1
         text = f"{value:g}" if isinstance(value, float) else str(value)

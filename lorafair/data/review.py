@@ -76,7 +76,7 @@ def review_rows(
 ) -> list[dict[str, str]]:
     """Reviews to train a language model on, as :func:`read_reviews` draws them: ``{"id", "text"}`` each.
 
-    ``count`` and ``seed`` are those of Ding et al. 2024, whose language models see 50,000 reviews of the train split.
+    ``count`` and ``seed`` are those of Ding et al. 2024, who train language models on 50,000 reviews of that split.
     """
     return read_reviews(dataset, count, seed, max_words).rows
 

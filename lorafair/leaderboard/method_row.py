@@ -48,7 +48,7 @@ def find_methods(models: Sequence[Model]) -> list[Method]:
         first = seeds[min(seeds)]
         label = _name(first)
         if alike[label] > 1:  # other bases, learning rates, …: their labels tell them apart
-            label = re.sub(rf"-seed{first.seed}(?!\d)", "", first.label)
+            label = bare if (bare := re.sub(rf"-seed{first.seed}(?!\d)", "", first.label)) != first.label else label
         while label in labels:
             label += " (method)" if not label.endswith(")") else "+"
         labels.add(label)
@@ -57,15 +57,10 @@ def find_methods(models: Sequence[Model]) -> list[Method]:
 
 
 def _name(model: Model) -> str:
-    return f"{model.method or 'method'}{f' r={model.rank}' if model.rank else ''}{_tell_objective(model)}"
-
-
-def _tell_objective(model: Model) -> str:
-    """`` group_dro cda``: what of the training the method's name does not say."""
+    """``lora r=8 group_dro cda``: method and rank, and what of the training they do not say."""
     told = json.loads(model.recipe or "{}")
-    if not isinstance(told, dict):
-        return ""
-    return "".join(f" {told[key]}" for key in ("objective", "augment") if told.get(key))
+    rank = f" r={model.rank}" if model.rank else ""
+    return f"{model.method or 'method'}{rank}" + "".join(f" {told[k]}" for k in ("objective", "augment") if told.get(k))
 
 
 def add_methods(

@@ -110,7 +110,7 @@ def _train_one(
 ) -> Floats:
     """Log-odds of every row under a shadow that is trained, asked and removed."""
     from lorafair.checkpoint import read_checkpoint
-    from lorafair.data.counterfactual import augment_data
+    from lorafair.data.augmentation import augment_data
     from lorafair.plan import Plan, Run
     from lorafair.training import describe_inputs, train_run
 

@@ -62,8 +62,8 @@ def find_fault(source: Sequence[str], translation: Sequence[str], language: Lang
 def _is_other(words: Sequence[str], code: str) -> bool:
     if code in LETTERS:
         (other,) = (letters for known, letters in LETTERS.items() if known != code)
-        found = set("".join(words))
-        return not found & set(LETTERS[code]) and bool(found & set(other))
+        used = set("".join(words))
+        return not used & set(LETTERS[code]) and bool(used & set(other))
     if code not in COMMON:
         return False
     found = [known for word in words for known in _find_common(word)]

@@ -1,7 +1,7 @@
 """A recipe's schema: every fault at once with its line, what is meant, and what --set puts over it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lorafair.audit.schema import read_schema
@@ -95,6 +95,7 @@ def test_the_command_line_wins_over_sections_blocks_and_methods():
     assert "there is no element 3" in fail(GOOD.replace("eval: {", "eval: [{").replace("e}", "e}]"), "eval.3.limit=1")
 
 
+@settings(max_examples=40)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),

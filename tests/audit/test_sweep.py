@@ -30,6 +30,20 @@ def test_axes_bases_and_seeds_are_a_product_with_full_fine_tuning_apart():
     assert {s.plan.alpha for s in sweeps} == {16.0}
 
 
+def test_objectives_and_a_chosen_rate_are_axes_too():
+    sweeps = spell("{data: honest_sample_pairs, method: lora, rank: 2, objective: [mean, group_dro], lr: [auto, 1e-4],"
+                   " search: {grid: [1e-4, 1e-3]}}", bases="m/a")  # fmt: skip
+    found = {
+        s.label(s.runs[0]): (s.runs[0].settings["lr"], s.plan.objective, tuple(s.plan.search.grid)) for s in sweeps
+    }
+    assert found == {
+        "lora-r2-mean-lrauto": ("auto", "mean", (1e-4, 1e-3)),
+        "lora-r2-group_dro-lrauto": ("auto", "group_dro", (1e-4, 1e-3)),
+        "lora-r2-mean-lr0.0001": (1e-4, "mean", ()),
+        "lora-r2-group_dro-lr0.0001": (1e-4, "group_dro", ()),
+    }
+
+
 def test_a_block_may_be_about_some_of_the_bases_only():
     sweeps = spell("[{data: honest_sample_pairs, method: full, base: b}]")
     assert [(s.base, s.plan.base, [r.name for r in s.runs]) for s in sweeps] == [("b", "m/b", ["full"])]

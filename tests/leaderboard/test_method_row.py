@@ -163,7 +163,9 @@ def test_nothing_is_claimed_about_a_method_of_which_a_seed_was_not_asked_everyth
 
 def test_methods_that_differ_in_their_settings_only_are_told_apart_by_their_checkpoints_labels() -> None:
     models = [
-        Model(f"lora-r2-seed{seed}-lr{rate}", "adapter", method="lora", rank=2, seed=seed, recipe=str(rate))
+        Model(
+            f"lora-r2-seed{seed}-lr{rate}", "adapter", method="lora", rank=2, seed=seed, recipe=json.dumps({"lr": rate})
+        )
         for rate in (0.1, 0.2)
         for seed in (1, 13)
     ]

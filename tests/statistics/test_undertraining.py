@@ -1,6 +1,7 @@
 """The share of a rank effect that under-training explains, on simulated runs whose share is known."""
 
 import numpy as np
+import pandas
 import pytest
 from statsmodels.formula.api import ols
 
@@ -35,7 +36,7 @@ def test_the_share_is_recovered_and_its_interval_covers(share, small):
 
 def test_slope_and_tests_are_those_of_a_covariance_analysis():
     gap, distance, rank = simulate(0.5, np.random.default_rng(1))
-    frame = {"gap": gap, "distance": distance, "rank": rank}
+    frame = pandas.DataFrame({"gap": gap, "distance": distance, "rank": rank})
     whole, flat, alone = (ols(f"gap ~ {terms}", frame).fit() for terms in ("C(rank) + distance", "C(rank)", "distance"))
     found = explain_rank_effect(gap, distance, rank)
     assert found.slope == pytest.approx(whole.params["distance"], rel=1e-9)
