@@ -56,4 +56,4 @@ def read_states(model: Any, rows: Sequence[Sequence[int]], place: Place, layers:
 def count_layers(model: Any) -> int:
     """Layers of a model; with the embeddings there is one state more."""
     config = model.config
-    return int(getattr(config, "num_hidden_layers", None) or getattr(config, "n_layer", 0))
+    return int(getattr(config, "num_hidden_layers", 0) or getattr(config, "n_layer", 0))

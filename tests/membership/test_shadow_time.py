@@ -47,8 +47,8 @@ def test_sixteen_shadows_take_at_most_a_quarter_of_an_hour(minilm, tmp_path):
         assert result.exit_code == 0, result.output
 
     where = ["--base", minilm, "--data", "hatecheck"]
-    train = ["--trainer", "classify", "--method", "lora", "--rank", 8, "--target-modules", "query,value", "--lr", 1e-3]
-    size = ["--batch-size", 32, "--epochs", 4, "--max-length", 64]
+    train = ["--trainer", "classify", "--method", "lora", "--rank", 8, "--target-modules", "query,value", "--lr", 2e-3]
+    size = ["--batch-size", 32, "--epochs", 2, "--max-length", 64]
     run("train", *where, *train, *size, "--holdout", 0.5, "--split-seed", 1, "--out", tmp_path, "--name", "target")
     start = time.monotonic()
     probe = ["--checkpoint", tmp_path / "target", "--engine", "head", "--dtype", "float32", "--out", tmp_path / "out"]
