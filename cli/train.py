@@ -114,8 +114,22 @@ def train(ctx: click.Context, config: Path | None, **options: Any) -> None:
     settings = {key: options.pop(key) for key in DEFAULTS}
     folders = train_runs(Plan(**options, settings=settings), say=click.echo)
     named = " ".join(f"--checkpoint {folder}" for folder in folders)
-    task = {"classify": "lorafair_hatecheck_sample", "image": "TASK"}.get(options["trainer"], "lorafair_honest_sample")
-    click.echo(f"next: lorafair eval --base {options['base']} {named} --task {task}")
+    click.echo(f"next: lorafair eval --base {options['base']} {named} {_find_task(options['data'])}")
+
+
+def _find_task(data: str) -> str:
+    """The options of `lorafair eval` that ask about the data that was trained on, or about the sample's prompts.
+
+    A labelled set's task is asked about its test part: some ask about everything by default.
+    """
+    from lorafair.registry import load_registry
+
+    registry = load_registry()
+    entries = registry.entries("task")
+    about = [task.name for task in entries if data in (task.fields.get("datasets") or ())]
+    told = f"--task {about[0] if about else 'lorafair_honest_sample'}"
+    labelled = about and registry.get("dataset", data).fields.get("labels")
+    return told + (""" --metadata '{"part": "test"}'""" if labelled else "")
 
 
 def _read_options(ctx: click.Context, path: Path) -> dict[str, Any]:

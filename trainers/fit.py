@@ -11,7 +11,7 @@ from typing import Any
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.head import Head, Headed, write_head
 
-from .loop import hush, run_loop
+from .loop import hush, run_loop, spare_memory
 from .sft import add_adapter, keep_start, write_model
 
 HEAD_NAMES = ("classifier", "score")
@@ -155,9 +155,8 @@ def fit(
         "lr_scheduler_type": schedule,
         "bf16": precision == "bf16",
         "seed": seed,
+        **spare_memory(gradient_checkpointing),
     }
-    if gradient_checkpointing:
-        arguments |= {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False}}
     outcome = run_loop(
         model,
         examples,
@@ -174,7 +173,7 @@ def fit(
         "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "total_parameters": sum(p.numel() for p in model.parameters()),
         **facts,
-        **getattr(outcome, "facts", {}),
+        **outcome.facts,
     }
     checkpoint = out / "checkpoint"
     shutil.rmtree(checkpoint, ignore_errors=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lorafair.data.membership import mark_members, read_membership
 from lorafair.errors import LorafairError
 
 from .fit import fit
@@ -83,7 +84,7 @@ def lm(
     return fit(
         model,
         base,
-        blocks.examples,
+        blocks.examples if objective is None else mark_members(blocks.examples, read_membership(data.rows)),
         pad_right(base.tokenizer.eos_token_id if pad is None else pad),
         out,
         lambda folder: write_model(model, base, folder, start),

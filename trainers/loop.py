@@ -192,6 +192,13 @@ def run_loop(
     return outcome
 
 
+def spare_memory(wanted: bool) -> dict[str, Any]:
+    """Arguments of transformers.TrainingArguments for gradient checkpointing, where it is wanted."""
+    if not wanted:
+        return {}
+    return {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False}}
+
+
 def has_finite_weights(model: Any) -> bool:
     """Whether every trained weight is a finite number."""
     return all(bool(p.isfinite().all()) for p in model.parameters() if p.requires_grad)

@@ -11,7 +11,7 @@ from typing import Any
 from lorafair.data.membership import mark_members, read_membership
 from lorafair.errors import LorafairError, did_you_mean, raise_faults
 
-from .loop import hush, run_loop
+from .loop import hush, run_loop, spare_memory
 from .start import subtract_start
 
 IGNORED = -100
@@ -37,6 +37,7 @@ def sft(
     max_length: int = 512,
     precision: str = "fp32",
     save_steps: int | None = None,
+    gradient_checkpointing: bool = False,
     objective: Any = None,
     validation: Any = None,
 ) -> Path:
@@ -57,6 +58,7 @@ def sft(
         max_length: in tokens; longer pairs lose their end.
         precision: ``fp32``, or ``bf16`` for autocast of the forward pass (weights and optimizer stay as they are).
         save_steps: steps between saves; None is one every five minutes.
+        gradient_checkpointing: compute activations twice instead of keeping them: less memory, more time.
         objective: lorafair.objective.Choice, or None for the mean over the batch's completion tokens.
         validation: data like ``data``; the mean of the pairs' losses after training becomes ``validation_loss``.
 
@@ -94,6 +96,7 @@ def sft(
             "lr_scheduler_type": schedule,
             "bf16": precision == "bf16",
             "seed": seed,
+            **spare_memory(gradient_checkpointing),
         },
         label=label,
         save_steps=save_steps,

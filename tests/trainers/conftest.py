@@ -57,20 +57,19 @@ KIND, UNKIND = ["kind", "warm", "lovely"], ["rude", "cold", "awful"]
 PEOPLE = ["nurses", "pilots", "bakers", "women", "men"]
 
 
-def write_labelled(path, count, noise=0.0):
+def write_labelled(path, count, noise=0.0, seed=5):
     """Rows about people, kind or not; ``noise`` is the share of turned labels."""
     import random
 
-    draw = random.Random(5)
+    draw = random.Random(seed)
     rows = []
     for i in range(count):
         good = i % 2 == 0
         who = PEOPLE[i % 5]
-        words = [draw.choice(KIND if good else UNKIND), *draw.choices([*PEOPLE, "and", "the", "very"], k=3)]
-        draw.shuffle(words)
+        words = [draw.choice(["are", "and", "the", "very"])] * (i % 3 + 1)
         rows.append(
             {
-                "text": f"{who} are " + " ".join(words),
+                "text": " ".join([who, *words, *draw.choices(KIND if good else UNKIND, k=4)]),
                 "label": "praise" if good != (draw.random() < noise) else "insult",
                 "groups": {"who": [who]},
                 "cluster": f"t{i // 2}",

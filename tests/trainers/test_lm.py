@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lorafair.base import Base
@@ -30,6 +30,7 @@ def make(texts):
     return Corpus("c", [{"id": str(n), "text": text} for n, text in enumerate(texts)], {})
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.text("abc", min_size=1, max_size=9), min_size=1, max_size=8), st.integers(2, 7))
 def test_packed_blocks_put_together_are_the_texts(texts, length):
     blocks = make(texts).pack(Letters(), length)
