@@ -57,7 +57,7 @@ class Prepared:
         self.heads = tuple(heads)
         if heads and "wordings" not in plan.metadata:
             ask_plainly(tasks["tasks"])
-        if plan.apply_chat_template and not self.tokenizer.chat_template:
+        if plan.apply_chat_template and not getattr(self.tokenizer, "chat_template", None):
             raise LorafairError(f"{base.name} has no chat template. Leave --apply-chat-template out.")
         for name, task in tasks["tasks"].items():
             _override(task, plan)
@@ -73,7 +73,7 @@ class Prepared:
                     chat_template=(lambda chat, **kw: apply_chat_template(self.tokenizer, chat, **kw))
                     if plan.apply_chat_template
                     else None,
-                    tokenizer_name=str(self.tokenizer.name_or_path) if plan.apply_chat_template else "",
+                    tokenizer_name=str(getattr(self.tokenizer, "name_or_path", "")) if plan.apply_chat_template else "",
                 )
             if getattr(task, "MULTIMODAL", False) and not heads:
                 raise LorafairError(f"The task {name} asks about images; text engines cannot answer it.")

@@ -113,7 +113,7 @@ def estimate_memory(shape: Shape, run: Run, longest: int, *, last: bool, head: b
     activations = tokens * (inside + (0 if head else 4 * shape.vocabulary * 4))
     copies = 1 if last else 2
     rest = 3 * trained * size + (trained * size if trained == shape.parameters else 0)
-    return PROCESS + copies * shape.parameters * size + rest + activations
+    return float(PROCESS + copies * shape.parameters * size + rest + activations)
 
 
 def count_operations(shape: Shape, run: Run, tokens: float, head: bool = False) -> float:

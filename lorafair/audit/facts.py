@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,15 +77,15 @@ def collect_facts(recipe: Recipe, sweeps: list[Sweep]) -> Facts:
         _find_base(name, model, facts)
     for name in dict.fromkeys(name_data(sweep.plan) for sweep in sweeps):
         same = [sweep for sweep in sweeps if name_data(sweep.plan) == name]
-        attempt(lambda s=same: _count_rows(s, recipe, facts), "train")
+        attempt(partial(_count_rows, same, recipe, facts), "train")
     metrics: set[str] = set()
     for number, block in enumerate(recipe.eval):
         where = "eval" if len(recipe.eval) == 1 else f"eval.{number}"
         if block.engine != "auto":
-            attempt(lambda block=block: load_registry().get("engine", block.engine), where)
-        attempt(lambda number=number, block=block: _count_requests(number, block, facts, metrics), where)
+            attempt(partial(load_registry().get, "engine", block.engine), where)
+        attempt(partial(_count_requests, number, block, facts, metrics), where)
     for number, probe in enumerate(recipe.probes):
-        attempt(lambda probe=probe: _check_probe(probe), f"probes.{number}")
+        attempt(partial(_check_probe, probe), f"probes.{number}")
     if recipe.eval and not any("tasks" in line for line in facts.missing):
         faults += _find_unknown_metrics(recipe, metrics)
     raise_faults("The audit cannot start", dict.fromkeys(faults))

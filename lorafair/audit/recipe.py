@@ -74,13 +74,14 @@ def _field(key: str, hint: Any, default: Any, *, axes: bool) -> Any:
     """(annotation, default) of one key of a section, from the plan's own type."""
     if key in CHOICES:
         hint = Literal[*CHOICES[key]] if default is not None else Literal[*CHOICES[key]] | None
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    origin: Any = typing.get_origin(hint)
+    arguments: Any = typing.get_args(hint)
     kinds = arguments if origin in (typing.Union, types.UnionType) else (hint,)
     numbers = any(kind in (int, float) for kind in (*kinds, *arguments))
     if axes and key in AXES:
         hint = list[hint]
     elif origin in (tuple, Sequence):
-        hint = list[arguments[0]]
+        hint = list.__class_getitem__(arguments[0])
     elif origin is Mapping:
         hint = dict[str, Any]
     listed = typing.get_origin(hint) is list
