@@ -1,4 +1,4 @@
-"""Measuring Hate Speech as rows to train a classifier on."""
+"""Measuring Hate Speech as rows to train a classifier on: the task's own preparation, its training part."""
 
 from __future__ import annotations
 

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 from safetensors.torch import load_file
 
 from lorafair.errors import LorafairError
 from lorafair.process import agree, count_processes, is_first, share_batch, wait
 
-STEPS = 240  # 24 texts, 6 a step, 60 times
+STEPS = 400  # 24 texts, 6 a step, 100 times
 
 
 def start(base, data, out, processes):
     """`lorafair train` in one process, or under torchrun."""
     asked = ["lorafair", "train", "--base", base, "--data", data, "--trainer", "classify", "--method", "lora"]
-    asked += ["--rank", 2, "--batch-size", 6, "--epochs", 60, "--lr", 0.001, "--save-steps", 10, "--out", out]
+    asked += ["--rank", 2, "--batch-size", 6, "--epochs", 100, "--lr", 0.001, "--save-steps", 20, "--out", out]
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", processes] if processes > 1 else []
     command = [str(part) for part in [sys.executable, *launcher, "-m", *asked]]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, **pipes)
 
 
@@ -42,7 +42,8 @@ def break_off(process, saves):
         assert process.poll() is None, process.stderr.read()[-3000:]
         assert time.monotonic() < end
         time.sleep(0.005)
-    os.killpg(process.pid, signal.SIGKILL)
+    for one in [*psutil.Process(process.pid).children(recursive=True), process]:
+        one.kill()
     process.communicate()
     return max(int(path.parent.name.split("-")[1]) for path in saves.glob("checkpoint-*/whole"))
 
