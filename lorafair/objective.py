@@ -89,7 +89,10 @@ class Objective:
                 self._weigh.load_state_dict(dict(state))
 
     def describe(self) -> dict[str, Any]:
-        """The state as plain numbers for the provenance, as far as it is small."""
+        """For the provenance: what the plugin says of itself, else its state as plain numbers as far as it is small."""
+        if callable(tell := getattr(self._weigh, "describe", None)):
+            with blame_plugin(self.entry, "asked to describe its state"):
+                return dict(tell())
         return {key: value.tolist() for key, value in self.state_dict().items() if value.numel() <= MOST_SHOWN}
 
 

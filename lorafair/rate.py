@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lorafair.errors import DivergedError, LorafairError
+from lorafair.process import count_processes
 
 if TYPE_CHECKING:
     from lorafair.plan import Run
@@ -58,7 +59,8 @@ def find_search_faults(lr: Any, search: Search) -> list[str]:
         return [f"lr is {lr!r}; give a number above 0, or auto."]
     if lr != AUTO:
         return ["--lr-grid without --lr auto. Add --lr auto, or leave it out."] if search.grid else []
-    faults = [f"lr_grid holds {rate}; a rate is above 0." for rate in search.grid if not 0 < rate < math.inf]
+    faults = ["--lr auto chooses in one process. Choose there, then launch with --lr NUMBER."] * (count_processes() > 1)
+    faults += [f"lr_grid holds {rate}; a rate is above 0." for rate in search.grid if not 0 < rate < math.inf]
     if not 0 < search.share <= 1:
         faults.append(f"lr_share is {search.share}; it is above 0 and at most 1.")
     if not 0 < search.validation < 1:

@@ -12,7 +12,9 @@ from lorafair.objective import check_sizes, choose_groups
 class WorstGroup:
     """Weights q over G cells and the loss that they make of a batch; see :func:`group_dro`."""
 
-    def __init__(self, columns: Sequence[int], cells: Any, size: int, step_size: float, adjustment: float) -> None:
+    def __init__(
+        self, names: Sequence[str], columns: Sequence[int], cells: Any, size: int, step_size: float, adjustment: float
+    ) -> None:
         import numpy as np
         import torch
 
@@ -20,6 +22,7 @@ class WorstGroup:
         self._classes = cells.shape[2]
         sizes = cells.sum(axis=0).reshape(-1)
         self._kept = np.flatnonzero(sizes).tolist()
+        self._names = [names[place] for place in self._kept]
         sizes = torch.tensor(sizes[self._kept], dtype=torch.float32)
         self._share = sizes / size
         self._margin = adjustment / sizes.sqrt()
@@ -49,6 +52,9 @@ class WorstGroup:
 
     def state_dict(self) -> dict[str, Any]:
         return {"log_weights": self._log_weights.cpu()}
+
+    def describe(self) -> dict[str, Any]:
+        return {"weights": dict(zip(self._names, self.weights.tolist(), strict=True))}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self._log_weights = state["log_weights"].clone()
@@ -102,6 +108,7 @@ def group_dro(
     sizes = cells.sum(axis=0)
     names = [*(groups[place] for place in columns), "no group"]
     ends = [f" with label {place}" if by_label else "" for place in range(classes)]
-    check = [(f"{n}{e}", int(sizes[i, j])) for i, n in enumerate(names) for j, e in enumerate(ends) if sizes[i, j]]
-    check_sizes([name for name, _ in check], [size for _, size in check], least)
-    return WorstGroup(columns, cells, len(members), step_size, adjustment)
+    names = [f"{name}{end}" for name in names for end in ends]
+    there = [(name, int(size)) for name, size in zip(names, sizes.reshape(-1), strict=True) if size]
+    check_sizes([name for name, _ in there], [size for _, size in there], least)
+    return WorstGroup(names, columns, cells, len(members), step_size, adjustment)

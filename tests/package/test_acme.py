@@ -54,7 +54,7 @@ def test_each_kind_is_listed_shown_and_passes_the_check(user):
     assert "higher is better" in shown
     assert "scorer.py:" in shown
     checked = user("lorafair plugins check --origin acme-lorafair")
-    assert "5 ok, 0 not checked, 0 with faults; 3 untried." in checked
+    assert "6 ok, 0 not checked, 0 with faults; 3 untried." in checked
     assert "acme_jobs" in user("lorafair tasks list")
 
 

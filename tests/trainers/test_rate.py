@@ -140,3 +140,9 @@ def test_by_the_command_and_from_a_recipe(tiny_base, pair_file, tmp_path):
         done = CliRunner().invoke(cli, [*command, *arguments, "--out", str(tmp_path / "other")])
         assert done.exit_code == 2
         assert message in " ".join(done.output.split())
+
+
+def test_under_a_launcher_nothing_is_chosen(tiny_base, pair_file, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(LorafairError, match="chooses in one process"):
+        train_runs(plan(tiny_base, pair_file, tmp_path / "out"), say=print)
