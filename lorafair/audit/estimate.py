@@ -7,12 +7,12 @@ Memory, in bytes, of one process on the CPU (peak resident):
 with W weights of b bytes each (``copies`` 2 while further runs of the sweep will need the base clean, else 1), T of
 them trained (Adam keeps two numbers of each, a gradient makes three), and A what the backward pass needs:
 
-    A = N (layers (k h + 4 i) b + 3 V b')
+    A = N (layers (14 h + 4 i) b + 4 V b')
 
 for N = batch size × longest text tokens, width h, inner width i, vocabulary V (0 for a classification head), b' = 4.
-k h + 4 i counts the tensors that PyTorch keeps of one block: inputs and outputs of both norms, queries, keys, values,
-the attention's output twice, and four of the inner width; k is 11, or 9 where the norms are frozen.  3 V are the
-logits, their log-softmax and the gradient.
+Of 14 h + 4 i, 11 h + 4 i are the tensors that PyTorch keeps of one block (inputs and outputs of both norms, queries,
+keys, values, the attention's output twice, and four of the inner width); 3 h are what measured runs take beyond that
+(passing results, the allocator).  4 V are the logits, their log-softmax and the gradients.
 """
 
 from __future__ import annotations
@@ -110,9 +110,8 @@ def estimate_memory(shape: Shape, run: Run, longest: int, *, last: bool, head: b
     size = SIZES.get(str(run.settings["dtype"]), 4)
     trained = count_trainable(shape, run)
     tokens = run.settings["batch_size"] * min(longest, run.settings["max_length"])
-    whole = trained == shape.parameters
-    inside = shape.layers * ((11 if whole else 9) * shape.width + 4 * shape.inner) * size
-    activations = tokens * (inside + (0 if head else 3 * shape.vocabulary * 4))
+    inside = shape.layers * (14 * shape.width + 4 * shape.inner) * size
+    activations = tokens * (inside + (0 if head else 4 * shape.vocabulary * 4))
     copies = 1 if last else 2
     return PROCESS + copies * shape.parameters * size + 3 * trained * size + activations
 
