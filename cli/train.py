@@ -104,6 +104,7 @@ def train(ctx: click.Context, config: Path | None, **options: Any) -> None:
             f"Missing {', '.join(missing)}. Give it on the command line{where}; see lorafair train --help."
         )
     from lorafair.method_option import read_options
+    from lorafair.process import is_first
     from lorafair.training import train_runs
 
     options["options"] = read_options(options["options"])
@@ -114,7 +115,8 @@ def train(ctx: click.Context, config: Path | None, **options: Any) -> None:
     settings = {key: options.pop(key) for key in DEFAULTS}
     folders = train_runs(Plan(**options, settings=settings), say=click.echo)
     named = " ".join(f"--checkpoint {folder}" for folder in folders)
-    click.echo(f"next: lorafair eval --base {options['base']} {named} {_find_task(options['data'])}")
+    if is_first():
+        click.echo(f"next: lorafair eval --base {options['base']} {named} {_find_task(options['data'])}")
 
 
 def _find_task(data: str) -> str:

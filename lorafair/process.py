@@ -24,7 +24,7 @@ def wait() -> None:
     """Go on when every process is here; at once where there is only one."""
     if count_processes() > 1:
         import torch
-        from accelerate import PartialState
+        from accelerate import PartialState  # type: ignore[import-untyped]
 
         PartialState(cpu=not torch.cuda.is_available()).wait_for_everyone()
 

@@ -18,6 +18,7 @@ from lorafair.errors import LorafairError, raise_faults
 from lorafair.objective import choose_objective
 from lorafair.plan import DEFAULTS, Plan, Run, plan_runs, take_known
 from lorafair.plugin_source import hash_sources
+from lorafair.process import count_processes, is_first, wait
 from lorafair.rank_check import find_rank_faults
 from lorafair.rate import AUTO, choose_rate, count_trials
 from lorafair.registry import load_registry, load_target
@@ -47,6 +48,10 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
     from lorafair.data.composition import compose_data
 
     runs = plan_runs(plan)
+    if not is_first():
+        say = _say_nothing
+    if plan.lr == AUTO and count_processes() > 1:
+        raise LorafairError("--lr auto tries rates in one process. Find the rate without the launcher, then give it.")
     found = read_base(plan.base)
     data = load_training_data(plan.trainer, plan.data, plan.data_options)
     data = compose_data(data, plan.composition, rows=plan.composition_rows, seed=plan.composition_seed)
@@ -78,6 +83,10 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
     return [plan.out / run.name for run in runs]
 
 
+def _say_nothing(text: str) -> None:
+    """What is said once is said by the first process."""
+
+
 def describe_inputs(run: Run, base: Checkpoint | Base, data: Any) -> dict[str, Any]:
     """Everything that shapes a run's weights: two runs with equal inputs are the same run.
 
@@ -99,10 +108,12 @@ def train_run(plan: Plan, run: Run, base: Base, data: Any, inputs: dict[str, Any
     partial, final = plan.out / f".partial-{run.name}", plan.out / run.name
     try:
         checkpoint = fit_run(plan, base, run, data, None, partial, inputs)
-        _write_provenance(checkpoint, run, base, data, inputs)
-        (checkpoint / "plan.json").unlink(missing_ok=True)  # where a trainer writes into `out` itself
-        _put_in_place(checkpoint, final)
-        shutil.rmtree(partial, ignore_errors=True)
+        if is_first():
+            _write_provenance(checkpoint, run, base, data, inputs)
+            (checkpoint / "plan.json").unlink(missing_ok=True)  # where a trainer writes into `out` itself
+            _put_in_place(checkpoint, final)
+            shutil.rmtree(partial, ignore_errors=True)
+        wait()
     except Exception as error:
         hint = find_hint(error, plan, run)
         if hint is None:
@@ -127,10 +138,12 @@ def fit_run(
     try:
         with _blame_stranger(of_method, plan, run):
             config = method(**take_known(method, shape))
-        if not plan.resume or read_inputs(partial / "plan.json") != inputs:
-            shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True, exist_ok=True)
-        (partial / "plan.json").write_text(json.dumps({"settings": {"inputs": inputs}}), encoding="utf-8")
+        if is_first():
+            if not plan.resume or read_inputs(partial / "plan.json") != inputs:
+                shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True, exist_ok=True)
+            (partial / "plan.json").write_text(json.dumps({"settings": {"inputs": inputs}}), encoding="utf-8")
+        wait()
         told = {"seed": run.seed, "label": run.name, "save_steps": plan.save_steps, **hyper}
         told |= {"gradient_checkpointing": plan.gradient_checkpointing, **run.settings.get("trainer_options", {})}
         told |= {"objective": choose_objective(run.settings, data), "validation": validation}

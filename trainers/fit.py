@@ -10,6 +10,7 @@ from typing import Any
 
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.head import Head, Headed, write_head
+from lorafair.process import is_first, share_batch, wait
 
 from .loop import hush, run_loop, spare_memory
 from .sft import add_adapter, keep_start, write_model
@@ -148,7 +149,7 @@ def fit(
     """
     arguments = {
         "learning_rate": lr,
-        "per_device_train_batch_size": batch_size,
+        "per_device_train_batch_size": share_batch(batch_size),
         "num_train_epochs": epochs,
         "warmup_steps": warmup_ratio,
         "weight_decay": weight_decay,
@@ -176,10 +177,12 @@ def fit(
         **outcome.facts,
     }
     checkpoint = out / "checkpoint"
-    shutil.rmtree(checkpoint, ignore_errors=True)
-    with hush():
-        write(checkpoint)
-    (checkpoint / "training.json").write_text(json.dumps(found), encoding="utf-8")
+    if is_first():
+        shutil.rmtree(checkpoint, ignore_errors=True)
+        with hush():
+            write(checkpoint)
+        (checkpoint / "training.json").write_text(json.dumps(found), encoding="utf-8")
+    wait()
     return checkpoint
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lorafair.errors import DivergedError, LorafairError
+from lorafair.process import agree, is_first, wait
 
 from .loss import carry_groups, load_state, measure_loss, save_state, weigh_batch
 from .progress import Progress
@@ -101,13 +102,16 @@ def run_loop(
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             progress.show(state.global_step, state.max_steps, None)
             last = state.global_step >= state.max_steps
-            if asked.is_set():
-                control.should_training_stop = True
-            due = asked.is_set() or (not last and clock.is_due(state.global_step))
+            stop, due = agree([asked.is_set(), is_first() and not last and clock.is_due(state.global_step)])
+            if stop:
+                asked.set()
+                control.should_training_stop = due = True
             control.should_save = due and not adaptive
 
         def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            mark_whole(saves / f"checkpoint-{state.global_step}")
+            wait()  # every process writes a part of a save
+            if is_first():
+                mark_whole(saves / f"checkpoint-{state.global_step}")
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **rest: Any) -> None:
             if logs and "loss" in logs:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
+from lorafair.process import is_first
+
 QUIET_SECONDS = 30.0
 
 
@@ -21,7 +23,7 @@ class Progress:
         from rich.progress import Progress as Bar
 
         self.label = label
-        self.console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+        self.console = Console(stderr=True, quiet=not is_first(), highlight=False, markup=False, soft_wrap=True)
         columns = ("[bold]{task.description}", "loss {task.fields[loss]}")
         self._bar = Bar(
             TextColumn(columns[0]),
@@ -67,4 +69,4 @@ def say_once(label: str, text: str) -> None:
     """Print one line on standard error before a loop begins, with the run's label in front."""
     from rich.console import Console
 
-    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"{label}: {text}")
+    Console(stderr=True, quiet=not is_first(), highlight=False, markup=False, soft_wrap=True).print(f"{label}: {text}")

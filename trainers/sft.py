@@ -10,6 +10,7 @@ from typing import Any
 
 from lorafair.data.membership import mark_members, read_membership
 from lorafair.errors import LorafairError, did_you_mean, raise_faults
+from lorafair.process import is_first, share_batch, wait
 
 from .loop import hush, run_loop, spare_memory
 from .start import subtract_start
@@ -89,7 +90,7 @@ def sft(
         out / "saves",
         {
             "learning_rate": lr,
-            "per_device_train_batch_size": batch_size,
+            "per_device_train_batch_size": share_batch(batch_size),
             "num_train_epochs": epochs,
             "warmup_steps": warmup_ratio,
             "weight_decay": weight_decay,
@@ -113,10 +114,12 @@ def sft(
         **outcome.facts,
     }
     checkpoint = out / "checkpoint"
-    shutil.rmtree(checkpoint, ignore_errors=True)
-    with hush():
-        write_model(model, base, checkpoint, start)
-    (checkpoint / "training.json").write_text(json.dumps(facts), encoding="utf-8")
+    if is_first():
+        shutil.rmtree(checkpoint, ignore_errors=True)
+        with hush():
+            write_model(model, base, checkpoint, start)
+        (checkpoint / "training.json").write_text(json.dumps(facts), encoding="utf-8")
+    wait()
     return checkpoint
 
 
@@ -177,7 +180,8 @@ def keep_start(model: Any, folder: Path) -> Path | None:
     if not str(getattr(config, "init_lora_weights", "")).lower().startswith(CHANGES_BASE):
         return None
     before, config.init_lora_weights = config.init_lora_weights, True  # what is read back must not start anew
-    model.save_pretrained(folder, save_embedding_layers=False)
+    if is_first():
+        model.save_pretrained(folder, save_embedding_layers=False)
     config.init_lora_weights = before
     return folder
 

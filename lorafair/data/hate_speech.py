@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lorafair.data.dataset import Resolved, resolve
-from lorafair.data.document_set import DocumentSet, count_words, list_rows, shuffle_documents
+from lorafair.data.document_set import DocumentSet, count_words, shuffle_documents
 from lorafair.data.hate_sample import sample_comments
 from lorafair.data.split import split_clusters
 from lorafair.data.table import read_form, read_table
@@ -117,33 +117,6 @@ def hate_speech_documents(
     if split == "common" or part == "all":
         found = shuffle_documents(found)
     return DocumentSet(found, {"comments": resolved.provenance()}, remarks)
-
-
-def labelled_rows(
-    dataset: str = "measuring_hate_speech",
-    subset: str = "all",
-    part: str = "train",
-    flags: str = "first",
-    split: str = "paper",
-    split_seed: int = SPLIT_SEED,
-) -> list[dict[str, Any]]:
-    """The comments of a subset's part as rows to train a classifier on; see :func:`hate_speech_documents`.
-
-    Raises:
-        LorafairError: as there, and for a value that is none of SUBSETS, PARTS, FLAGS or SPLITS.
-    """
-    faults = [
-        f"{value!r} is no {name}; give one of {', '.join(known)}."
-        for name, value, known in (
-            ("subset", subset, SUBSETS),
-            ("part", part, PARTS),
-            ("flags", flags, FLAGS),
-            ("split", split, SPLITS),
-        )
-        if value not in known
-    ]
-    raise_faults(f"--data-option of {dataset}", faults)
-    return list_rows(hate_speech_documents(subset, part, dataset, flags, split, split_seed))
 
 
 def split_rows(rows: int, seed: int, test_share: float = TEST_SHARE) -> dict[str, NDArray[np.intp]]:

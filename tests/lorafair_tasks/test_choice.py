@@ -112,7 +112,7 @@ def test_examples_come_from_the_training_part_in_the_wording_of_the_question():
         with pytest.raises(LorafairError, match="in one wording"):
             load(HATE, **metadata).set_config("num_fewshot", 2)
     with pytest.raises(LorafairError, match="training part"):
-        load(CASES, wordings="word").set_config("num_fewshot", 2)
+        load(CASES, wordings="word", part="all").set_config("num_fewshot", 2)
 
 
 @pytest.mark.parametrize(

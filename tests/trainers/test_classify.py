@@ -201,7 +201,10 @@ def test_lora_of_full_rank_on_a_convex_probe_reaches_full_fine_tuning(tmp_path):
     oracle = LogisticRegression(C=np.inf, fit_intercept=False, max_iter=10_000, tol=1e-10).fit(features, labels)
     best = log_loss(labels, oracle.predict_proba(features))
 
-    def collate(rows):
+    examples = [{"row": row} for row in range(120)]
+
+    def collate(found):
+        rows = [example["row"] for example in found]
         return {"features": torch.tensor(features[rows]), "labels": torch.tensor(labels[rows])}
 
     losses = {}
@@ -212,7 +215,7 @@ def test_lora_of_full_rank_on_a_convex_probe_reaches_full_fine_tuning(tmp_path):
             method.task_type = None
             model = add_adapter(model, method, "probe")
         arguments = {"learning_rate": 0.1, "per_device_train_batch_size": 120, "num_train_epochs": 300, "seed": 1}
-        found = run_loop(model, list(range(120)), collate, tmp_path / name, arguments, label=name, save_steps=None)
+        found = run_loop(model, examples, collate, tmp_path / name, arguments, label=name, save_steps=None)
         losses[name] = found.final_loss
     assert losses["full"] == pytest.approx(best, abs=1e-3)
     assert losses["rank 3"] == pytest.approx(losses["full"], abs=1e-3)
