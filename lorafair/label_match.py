@@ -51,7 +51,8 @@ def find_mismatch(wanted: Iterable[str], labels: Sequence[str], label_map: Mappi
     asked = list(dict.fromkeys(wanted))
     known = name_outputs(labels, label_map)
     missing = [name for name in asked if pick(known, name) is None]
-    strange = [name for name in known if name not in {*asked, *map(simplify, asked)}]
+    taken = {name if name in known else simplify(name) for name in asked}
+    strange = [name for name in known if name not in taken]
     if not missing and not strange:
         return None
     said = [f"no output is called {', '.join(map(repr, missing))}"] if missing else []

@@ -50,7 +50,7 @@ class Prepared:
         self, plan: EvaluationPlan, base: Checkpoint, tasks: dict[str, Any], heads: Sequence[Checkpoint] = ()
     ) -> None:
         self.plan, self.base, self.tasks = plan, base, tasks
-        self.tokenizer: Any = None if heads else load_tokenizer(base, plan.trust_remote_code)
+        self.tokenizer = _open_tokenizer(plan, base, heads)
         self.frame: LabelFrame | None = None
         self.heads = tuple(heads)
         if heads and "wordings" not in plan.metadata:
@@ -175,6 +175,11 @@ class Prepared:
                 log_samples=True,
                 apply_chat_template=self.plan.apply_chat_template,
             )
+
+
+def _open_tokenizer(plan: EvaluationPlan, base: Checkpoint, heads: Sequence[Checkpoint]) -> Any:
+    """The base's tokenizer; None for classifiers, which bring their own, or read images."""
+    return None if heads else load_tokenizer(base, plan.trust_remote_code)
 
 
 @contextlib.contextmanager

@@ -33,6 +33,7 @@ class Models:
     def __init__(self, base: Checkpoint, settings: EngineSettings, place: Any) -> None:
         self._base, self._settings, self._place = base, settings, place
         self._body: Any = None
+        self._has_loaded = False
         self._fresh: frozenset[str] = frozenset()
 
     def forget(self) -> None:
@@ -56,8 +57,7 @@ class Models:
         checkpoint.check_unchanged()
         if checkpoint.kind != "adapter" and not bare:
             self._body = None  # one copy of the weights at a time
-            gc.collect()
-            model, missing = load_classifier(checkpoint, head, self._settings)
+            model, missing = self._load(checkpoint, head)
             _refuse_random(checkpoint, missing)
             yield model.to(self._place).eval()
             return
@@ -71,7 +71,7 @@ class Models:
             yield body
             return
         own = _list_own(checkpoint)
-        _refuse_random(checkpoint, self._fresh - own)
+        _refuse_random(checkpoint, renewed - own)
         self._body = None  # until it is taken off again
         try:
             model = put_on(body, checkpoint, "SEQ_CLS" if head.kind == "text" else None)
@@ -88,15 +88,21 @@ class Models:
         if checkpoint.kind == "adapter":
             return read_tensors(checkpoint)
         self._body = None
-        return dict(load_classifier(checkpoint, head, self._settings)[0].state_dict())
+        return dict(self._load(checkpoint, head)[0].state_dict())
 
     def _take_body(self, head: Head) -> Any:
         if self._body is None:
-            gc.collect()  # PEFT models hold themselves
-            body, missing = load_classifier(self._base, head, self._settings)
+            body, missing = self._load(self._base, head)
             self._body, self._fresh = body.to(self._place).eval(), missing
-        renew_head(self._body, head)
+        if self._body.num_labels != len(head.labels):
+            renew_head(self._body, head)
         return self._body
+
+    def _load(self, checkpoint: Checkpoint, head: Head) -> tuple[Any, frozenset[str]]:
+        if self._has_loaded:
+            gc.collect()  # PEFT models hold themselves: without this, the last one stays beside the next
+        self._has_loaded = True
+        return load_classifier(checkpoint, head, self._settings)
 
 
 def load_classifier(checkpoint: Checkpoint, head: Head, settings: EngineSettings) -> tuple[Any, frozenset[str]]:
@@ -142,7 +148,7 @@ def hush_loading() -> Iterator[None]:
 
 
 def renew_head(model: Any, head: Head) -> None:
-    """Give a classification model a head of zeros for these labels, in place; its body is left alone."""
+    """Give a classification model a head of another size, of zeros, in place; its body is left alone."""
     import torch
 
     place, dtype = next(model.parameters()).device, model.dtype
@@ -191,6 +197,6 @@ def _refuse_random(checkpoint: Checkpoint, missing: frozenset[str]) -> None:
         named = ", ".join(sorted(missing)[:3])
         raise CheckpointRefused(
             checkpoint.label,
-            f"{checkpoint.path} holds no weights for {named}, and neither does its base: they would be drawn at random "
-            "at every load. Train it again with these modules saved (PEFT: modules_to_save)",
+            f"{checkpoint.path} holds no weights for {named}: nobody has them, and they would be drawn at random at "
+            "every load. Train it again with these modules saved (PEFT: modules_to_save)",
         )

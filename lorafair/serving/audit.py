@@ -193,8 +193,8 @@ class Audit:
         """What becomes of the checkpoints whose verification failed: another engine, or a reason to be left out."""
         known = {c.label: c for c in others}
         if self._heads:
-            for finding in (one for one in findings.values() if one.fault):
-                failed = failed | {finding.label: explain(finding, known.get(finding.label, self._base))}
+            for bad in (one for one in findings.values() if one.fault):
+                failed = failed | {bad.label: explain(bad, known.get(bad.label, self._base))}
             for label in failed:
                 self._leave_out(label, failed[label])
             return []
