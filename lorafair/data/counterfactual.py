@@ -114,7 +114,7 @@ def _keep_best(
     candidates: Sequence[Sequence[Candidate]], threshold: float, score: Score, most: int
 ) -> list[list[Target]]:
     """Of each prompt's candidates, finished and scored in one go, the lowest below the threshold, whole ones first."""
-    flat = [(finish(text), *facts) for each in candidates for text, *facts in each]
+    flat = [(finish(text), how, source, cut) for each in candidates for text, how, source, cut in each]
     scores = iter(score([text for text, *_ in flat])) if flat else iter(())
     rest = iter(flat)
     found = []
