@@ -64,6 +64,8 @@ def find_sections(lines: Sequence[Line]) -> tuple[int, ...]:
 
 def _head(cell: Cell) -> list[str]:
     better = {True: "higher is better", False: "lower is better", None: "direction not known"}
+    if cell.overall.probe is not None:
+        better[None] = "neither is better"
     return [cell.overall.metric_label, better[cell.overall.higher_is_better]]
 
 

@@ -20,7 +20,7 @@ def list_notes(
         notes.append(f"{unscored} of {len(samples.keys)} documents were not scored")
     if summary.clusters < 2:
         notes.append("one cluster: no interval")
-    elif not summary.carries_claim(settings):
+    elif not summary.carries_claim(settings) and samples.probe is None:
         notes.append(f"too few documents for a claim ({settings.min_n} in {settings.min_clusters} clusters)")
     if samples.probe is not None:
         pass  # the foot says once that they carry no verdict

@@ -158,7 +158,7 @@ def _rows(
             comparisons, notes = [], []
             if attribute in column.conditions:
                 notes.append(f"{attribute} is a condition of the question, no group of people: no verdict")
-            elif not summary.carries_claim(settings, attribute, name):
+            elif samples.probe is None and not summary.carries_claim(settings, attribute, name):
                 notes.append(f"too few documents for a claim ({settings.min_n} in {settings.min_clusters} clusters)")
             for pair in (one for one in pairs if name in one.summary.levels.get(attribute, {})):
                 comparisons.append(compare_levels(pair, attribute, name, settings))

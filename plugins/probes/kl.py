@@ -70,14 +70,14 @@ def kl(
 
 
 kl.measures = {  # type: ignore[attr-defined]
-    "kl": {"label": "KL(checkpoint ‖ base), nats, mean over the answer"},
-    "kl_base": {"label": "KL(base ‖ checkpoint), nats, mean over the answer"},
-    "tv": {"label": "total variation from the base, mean over the answer"},
-    "js": {"label": "Jensen-Shannon divergence from the base, nats, mean over the answer"},
-    "first_kl": {"label": "KL(checkpoint ‖ base), nats, first position of the answer"},
-    "first_kl_base": {"label": "KL(base ‖ checkpoint), nats, first position of the answer"},
-    "first_tv": {"label": "total variation from the base, first position of the answer"},
-    "first_js": {"label": "Jensen-Shannon divergence from the base, nats, first position of the answer"},
+    "kl": {"label": "KL(model, base)"},
+    "kl_base": {"label": "KL(base, model)"},
+    "tv": {"label": "TV"},
+    "js": {"label": "JS"},
+    "first_kl": {"label": "KL(model, base), first"},
+    "first_kl_base": {"label": "KL(base, model), first"},
+    "first_tv": {"label": "TV, first"},
+    "first_js": {"label": "JS, first"},
 }
 
 

@@ -73,9 +73,9 @@ def logit_lens(
 
 
 logit_lens.measures = {  # type: ignore[attr-defined]
-    "kl_over_layers": {"label": "KL(checkpoint ‖ base), nats, mean over layers"},
-    "kl": {"label": "KL(checkpoint ‖ base), nats, by layer"},
-    "kl_base": {"label": "KL(base ‖ checkpoint), nats, by layer"},
+    "kl_over_layers": {"label": "KL(model, base), mean of layers"},
+    "kl": {"label": "KL(model, base)"},
+    "kl_base": {"label": "KL(base, model)"},
 }  # those that become rows: dozens each
 
 
