@@ -113,7 +113,7 @@ def estimate_memory(shape: Shape, run: Run, longest: int, *, last: bool, head: b
     inside = shape.layers * (14 * shape.width + 4 * shape.inner) * size
     activations = tokens * (inside + (0 if head else 4 * shape.vocabulary * 4))
     copies = 1 if last else 2
-    return PROCESS + copies * shape.parameters * size + 3 * trained * size + activations
+    return float(PROCESS + copies * shape.parameters * size + 3 * trained * size + activations)
 
 
 def count_operations(shape: Shape, run: Run, tokens: float, head: bool = False) -> float:

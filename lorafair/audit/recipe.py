@@ -80,7 +80,7 @@ def _field(key: str, hint: Any, default: Any, *, axes: bool) -> Any:
     if axes and key in AXES:
         hint = list[hint]
     elif origin in (tuple, Sequence):
-        hint = list[arguments[0]]
+        hint = types.GenericAlias(list, (arguments[0],))
     elif origin is Mapping:
         hint = dict[str, Any]
     listed = typing.get_origin(hint) is list

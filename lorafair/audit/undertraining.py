@@ -112,7 +112,7 @@ def read_distances(folder: Path, probe: str, value: str) -> dict[str, float]:
 
 def _scale(value: float, scale: str) -> float:
     with np.errstate(invalid="ignore", divide="ignore"):
-        return float({"identity": np.asarray, "sqrt": np.sqrt, "log": np.log}[scale](value))
+        return float(np.sqrt(value) if scale == "sqrt" else np.log(value) if scale == "log" else value)
 
 
 def pose_questions(recipe: Recipe, rows: Sequence[Row], distances: dict[str, dict[str, float]]) -> list[Question]:
