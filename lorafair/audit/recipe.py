@@ -61,13 +61,13 @@ def read_pairs(value: Any) -> Any:
 
 
 def read_number(value: Any) -> Any:
-    """Text that is a number as one, where a setting may be a number or a word (YAML 1.1 reads 1e-4 as text)."""
+    """Text that is a number as one, where a setting may be a number or ``auto`` (YAML 1.1 reads 1e-4 as text)."""
     if isinstance(value, list):
         return [read_number(each) for each in value]
     try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+        return float(value) if isinstance(value, str) and value != "auto" else value
+    except ValueError as error:
+        raise ValueError(f"give a number or auto, not {value!r}") from error
 
 
 def _field(key: str, hint: Any, default: Any, *, axes: bool) -> Any:
