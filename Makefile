@@ -70,7 +70,7 @@ benchmark: $(STAMP)  ## the README's numbers, on the checkpoints of `make quicks
 	$(BIN)/python benchmarks/suite.py --base $(MODEL)
 	$(BIN)/python benchmarks/serving.py --base $(MODEL)
 	$(BIN)/python benchmarks/parity.py --base $(MODEL) $(CHECKPOINTS) --limit 56
-	$(BIN)/python benchmarks/training.py --model $(MODEL) --pairs 7 --steps 20
+	$(BIN)/python benchmarks/training.py --model $(MODEL) --pairs 7 --steps 20 --only methods --methods lora,full
 
 simulate: $(STAMP)  ## coverage, false verdicts and power on simulated audits of known truth (hours)
 	$(BIN)/python benchmarks/simulation.py

@@ -20,6 +20,7 @@ from lorafair.model_folder import find_folder
 from lorafair.safetensor import read_header, read_headers, require_safetensors
 
 SHAPE_KEYS = ("hidden_size", "num_hidden_layers", "vocab_size", "intermediate_size", "n_embd", "n_layer", "n_head")
+WRITTEN_OUT = ("tie_word_embeddings",)
 LABEL = re.compile(r"[\w.+\-]{1,100}")
 
 
@@ -197,6 +198,8 @@ def _read_full(path: Path, label: str, base: Checkpoint, provenance: dict[str, A
     require_safetensors(path, "model", label)
     shapes = read_headers(path)
     for key in ("model_type", "tie_word_embeddings", "rms_norm_eps", "rope_theta", *SHAPE_KEYS):
+        if key in WRITTEN_OUT and None in (config.get(key), base.config.get(key)):
+            continue  # an older config leaves its default out; transformers writes it into what it saves
         if config.get(key) != base.config.get(key):
             raise LorafairError(
                 f"{label}: {path} is no fine-tuned {base.name}: its {key} is {config.get(key)!r}, the base's "

@@ -126,9 +126,9 @@ def read_audit(folders: Iterable[str | Path], labels: Mapping[str, str] | None =
     shared = Shared()
     samples = [_read_samples(one, task, shared, faults) for (_, task), one in sorted(newest.items(), key=_first)]
     raise_faults("The results cannot be compared", dict.fromkeys(faults))
-    everybody = list(probed.models.values())
-    everybody += find_headless((one.results for one in models.values()), everybody)
-    order = sorted(everybody, key=lambda m: (m.kind != "base", m.label))
+    everyone = list(probed.models.values())
+    everyone += find_headless((one.results for one in models.values()), everyone)
+    order = sorted(everyone, key=lambda m: (m.kind != "base", m.label))
     whole = [*(one for one in samples if one is not None), *probed.samples]
     return Audit(order, whole, roots, summaries=probed.summaries)
 

@@ -2,16 +2,17 @@
 
 Memory, in bytes, of one process on the CPU (peak resident):
 
-    process + copies W b + 2 T b + max(T b, A) + T b [full fine-tuning only: gradients beside what is left of A]
+    process + copies W b + 3 T b + A
 
 with W weights of b bytes each (``copies`` 2 while further runs of the sweep will need the base clean, else 1), T of
 them trained (Adam keeps two numbers of each, a gradient makes three), and A what the backward pass needs:
 
-    A = N (layers (11 h + 4 i) b + 4 V b')
+    A = N (layers (14 h + 4 i) b + 4 V b')
 
 for N = batch size × longest text tokens, width h, inner width i, vocabulary V (0 for a classification head), b' = 4.
-11 h + 4 i counts the tensors that PyTorch keeps of one block: inputs and outputs of both norms, queries, keys, values,
-the attention's output twice, and four of the inner width; 4 V the logits, their log-softmax and the two gradients.
+Of 14 h + 4 i, 11 h + 4 i are the tensors that PyTorch keeps of one block (inputs and outputs of both norms, queries,
+keys, values, the attention's output twice, and four of the inner width); 3 h are what measured runs take beyond that
+(passing results, the allocator).  4 V are the logits, their log-softmax and the gradients.
 """
 
 from __future__ import annotations
@@ -109,11 +110,10 @@ def estimate_memory(shape: Shape, run: Run, longest: int, *, last: bool, head: b
     size = SIZES.get(str(run.settings["dtype"]), 4)
     trained = count_trainable(shape, run)
     tokens = run.settings["batch_size"] * min(longest, run.settings["max_length"])
-    inside = shape.layers * (11 * shape.width + 4 * shape.inner) * size
+    inside = shape.layers * (14 * shape.width + 4 * shape.inner) * size
     activations = tokens * (inside + (0 if head else 4 * shape.vocabulary * 4))
     copies = 1 if last else 2
-    rest = 3 * trained * size + (trained * size if trained == shape.parameters else 0)
-    return float(PROCESS + copies * shape.parameters * size + rest + activations)
+    return float(PROCESS + copies * shape.parameters * size + 3 * trained * size + activations)
 
 
 def count_operations(shape: Shape, run: Run, tokens: float, head: bool = False) -> float:

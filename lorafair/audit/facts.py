@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,26 +65,25 @@ def collect_facts(recipe: Recipe, sweeps: list[Sweep]) -> Facts:
     os.environ.setdefault("TQDM_DISABLE", "1")
     facts, faults = Facts(), list[str]()
 
-    def attempt(make: Callable[[], Any], where: str) -> Any:
+    def attempt(where: str, look: Callable[..., Any], *what: Any) -> None:
         try:
-            return make()
+            look(*what)
         except LorafairError as error:
             faults.append(f"{where}: {error}")
-            return None
 
     for name, model in recipe.bases.items():
         _find_base(name, model, facts)
     for name in dict.fromkeys(name_data(sweep.plan) for sweep in sweeps):
         same = [sweep for sweep in sweeps if name_data(sweep.plan) == name]
-        attempt(partial(_count_rows, same, recipe, facts), "train")
+        attempt("train", _count_rows, same, recipe, facts)
     metrics: set[str] = set()
     for number, block in enumerate(recipe.eval):
         where = "eval" if len(recipe.eval) == 1 else f"eval.{number}"
         if block.engine != "auto":
-            attempt(partial(load_registry().get, "engine", block.engine), where)
-        attempt(partial(_count_requests, number, block, facts, metrics), where)
+            attempt(where, load_registry().get, "engine", block.engine)
+        attempt(where, _count_requests, number, block, facts, metrics)
     for number, probe in enumerate(recipe.probes):
-        attempt(partial(_check_probe, probe), f"probes.{number}")
+        attempt(f"probes.{number}", _check_probe, probe)
     if recipe.eval and not any("tasks" in line for line in facts.missing):
         faults += _find_unknown_metrics(recipe, metrics)
     raise_faults("The audit cannot start", dict.fromkeys(faults))

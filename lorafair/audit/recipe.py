@@ -61,27 +61,26 @@ def read_pairs(value: Any) -> Any:
 
 
 def read_number(value: Any) -> Any:
-    """Text that is a number as one, where a setting may be a number or a word (YAML 1.1 reads 1e-4 as text)."""
+    """Text that is a number as one, where a setting may be a number or ``auto`` (YAML 1.1 reads 1e-4 as text)."""
     if isinstance(value, list):
         return [read_number(each) for each in value]
     try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+        return float(value) if isinstance(value, str) and value != "auto" else value
+    except ValueError as error:
+        raise ValueError(f"give a number or auto, not {value!r}") from error
 
 
 def _field(key: str, hint: Any, default: Any, *, axes: bool) -> Any:
     """(annotation, default) of one key of a section, from the plan's own type."""
     if key in CHOICES:
         hint = Literal[*CHOICES[key]] if default is not None else Literal[*CHOICES[key]] | None
-    origin: Any = typing.get_origin(hint)
-    arguments: Any = typing.get_args(hint)
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     kinds = arguments if origin in (typing.Union, types.UnionType) else (hint,)
     numbers = any(kind in (int, float) for kind in (*kinds, *arguments))
     if axes and key in AXES:
         hint = list[hint]
     elif origin in (tuple, Sequence):
-        hint = list.__class_getitem__(arguments[0])
+        hint = types.GenericAlias(list, (arguments[0],))
     elif origin is Mapping:
         hint = dict[str, Any]
     listed = typing.get_origin(hint) is list

@@ -131,7 +131,10 @@ def make_plan(settings: dict[str, Any], methods: list[str], model: str, out: Pat
     from lorafair.audit.schema import collect_fields
 
     names = {key: field for key, (field, _, _) in collect_fields("train").items()}
-    known = {names[key]: value for key, value in settings.items() if key in names}
-    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in known.items()}
+    fields: dict[str, Any] = {
+        names[key]: tuple(value) if isinstance(value, list) else value
+        for key, value in settings.items()
+        if key in names
+    }
     more = {key: fields.pop(key) for key in list(fields) if key in DEFAULTS}
     return Plan(base=model, methods=tuple(methods), settings=more, out=out, **fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,9 +111,8 @@ def read_distances(folder: Path, probe: str, value: str) -> dict[str, float]:
 
 
 def _scale(value: float, scale: str) -> float:
-    scales: dict[str, Callable[[float], Any]] = {"identity": float, "sqrt": np.sqrt, "log": np.log}
     with np.errstate(invalid="ignore", divide="ignore"):
-        return float(scales[scale](value))
+        return float(np.sqrt(value) if scale == "sqrt" else np.log(value) if scale == "log" else value)
 
 
 def pose_questions(recipe: Recipe, rows: Sequence[Row], distances: dict[str, dict[str, float]]) -> list[Question]:

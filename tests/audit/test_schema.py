@@ -49,7 +49,7 @@ def test_every_fault_comes_at_once_with_its_line_and_what_was_meant():
         "line 1: bases: ",
         "line 3: unknown key 'dta' in `train.0:`. Did you mean 'data'",
         "line 4: train.0.rank: a number is meant here",
-        "line 5: train.0.lr.0: ",
+        "line 5: train.0.lr: give a number or auto, not 'x'",
         "line 6: train.0.schedule: ",
         "line 7: unknown key 'tsk' in `eval.0:`. Did you mean 'task'",
         "line 8: `probes.0.name:` is missing",
