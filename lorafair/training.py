@@ -18,7 +18,7 @@ from lorafair.errors import LorafairError, raise_faults
 from lorafair.objective import choose_objective
 from lorafair.plan import DEFAULTS, Plan, Run, plan_runs, take_known
 from lorafair.plugin_source import hash_sources
-from lorafair.process import count_processes, is_first, wait
+from lorafair.process import is_first, wait
 from lorafair.rank_check import find_rank_faults
 from lorafair.rate import AUTO, choose_rate, count_trials
 from lorafair.registry import load_registry, load_target
@@ -52,8 +52,6 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
     runs = plan_runs(plan)
     if not is_first():
         say = _say_nothing
-    if plan.lr == AUTO and count_processes() > 1:
-        raise LorafairError("--lr auto tries rates in one process. Find the rate without the launcher, then give it.")
     found = read_base(plan.base)
     data, split = load_training_data(plan.trainer, plan.data, plan.data_options), None
     data = compose_data(data, plan.composition, rows=plan.composition_rows, seed=plan.composition_seed)
