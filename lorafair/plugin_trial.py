@@ -98,7 +98,8 @@ def try_method(entry: Entry, target: Any, call: Call) -> Trial:
 
 
 def try_dataset(entry: Entry, target: Any, call: Call) -> Trial:
-    """The first training pairs that its function makes."""
+    """The first rows that its function makes: labelled where it declares labels, else pairs, or texts."""
+    from lorafair.data.corpus import check_texts
     from lorafair.data.labelled import check_labelled
     from lorafair.data.pairs import check_rows
 
@@ -108,6 +109,8 @@ def try_dataset(entry: Entry, target: Any, call: Call) -> Trial:
     try:
         if labels:
             check_labelled("Its rows", enumerate(rows, start=1), labels)
+        elif rows and all(isinstance(row, Mapping) and "text" in row and "prompt" not in row for row in rows):
+            check_texts("Its rows", enumerate(rows, start=1))
         else:
             check_rows("Its rows", enumerate(rows, start=1))
     except LorafairError as error:

@@ -125,7 +125,7 @@ def test_another_base_in_the_same_results_is_refused(tiny_base, tmp_path, llama_
 
 def test_ctrl_c_while_generating_says_how_to_go_on(tiny_base, tmp_path):
     command = [sys.executable, "-m", "lorafair", "eval", "--base", str(tiny_base), "--task", TASK, "--engine", "hf"]
-    command += ["--out", str(tmp_path), "--batch-size", "1", "--metadata", "k=3"]
+    command += ["--out", str(tmp_path), "--batch-size", "1", "--metadata", "k=3", "--limit", "100"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     verified = REPEATS * len(PAIRS)
     while sum(path.read_bytes().count(b"\n") for path in (tmp_path / "responses").glob("*.jsonl")) <= verified:
@@ -136,7 +136,7 @@ def test_ctrl_c_while_generating_says_how_to_go_on(tiny_base, tmp_path):
     assert process.returncode == 130
     assert "goes on from there" in errors
     assert "Traceback" not in errors
-    outcome, _ = run(tiny_base, [], tmp_path, limit=None, metadata={"k": 3}, batch_size=1)
+    outcome, _ = run(tiny_base, [], tmp_path, limit=100, metadata={"k": 3}, batch_size=1)
     assert outcome.stored > 0
 
 

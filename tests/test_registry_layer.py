@@ -321,7 +321,10 @@ def test_data_set_of_the_working_folder_lies_beside_the_registry(project, monkey
 
 def test_model_that_says_too_little_to_be_pulled(project):
     declare(project, "schema: 1\nmodels:\n  mine: {description: x, file: a.gguf}\n")
-    with pytest.raises(LorafairError, match="registry.yaml:3 gives no `distribution:`, `version:`.*`target:`"):
+    with pytest.raises(LorafairError, match="registry.yaml:3 gives no `licence:`, `target:`"):
+        pull_model("mine", project, print)
+    declare(project, "schema: 1\nmodels:\n  mine: {description: x, distribution: d, file: a.gguf}\n")
+    with pytest.raises(LorafairError, match="registry.yaml:3 gives no .*`version:`.*`target:`"):
         pull_model("mine", project, print)
 
 

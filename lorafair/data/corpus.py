@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,14 +90,22 @@ def load_corpus(name_or_path: str, options: Mapping[str, Any] | None = None) -> 
         LorafairError: an unknown data set, a missing file, or every faulty line at once.
     """
     source = read_source(name_or_path, options, hint="no texts of its own (give a .jsonl file with the column text)")
-    rows = keep_rows(
-        source.what,
-        source.lines,
+    kept = source.take_part(check_texts(source.what, source.lines))
+    return Corpus(name_or_path, kept, source.describe(kept))
+
+
+def check_texts(what: str, lines: Iterable[tuple[int, Any]]) -> list[dict[str, Any]]:
+    """Numbered rows as texts, what they leave out filled in.
+
+    Raises:
+        LorafairError: with every faulty row.
+    """
+    return keep_rows(
+        what,
+        lines,
         lambda row: find_text_fault(row, ("prompt", "completion") if "prompt" in row else ("text",)),
         lambda number, row: {
             "text": f"{row['prompt']}{row['completion']}" if "prompt" in row else row["text"],
             **keep_common(number, row),
         },
     )
-    kept = source.take_part(rows)
-    return Corpus(name_or_path, kept, source.describe(kept))

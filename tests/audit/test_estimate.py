@@ -54,14 +54,18 @@ def measure(base, tmp_path, method, rows, words, batch):
     command = [LORAFAIR, "train", "--base", base, "--data", data, "--method", method, "--batch-size", batch]
     command += ["--rank", 8] if method == "lora" else []
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen([*map(str, command), "--out", str(tmp_path / "runs")], env=environment,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
-    _, status, usage = os.wait4(process.pid, 0)
-    assert status == 0, process.stderr.read()
+    # from a small process: a child's peak begins with what its parent held when it was forked
+    small = (
+        "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL);"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)"
+    )
+    started = [sys.executable, "-c", small, *map(str, command), "--out", str(tmp_path / "runs")]
+    done = subprocess.run(started, env=environment, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
     found = read_base(str(base))
     longest = count_tokens(found, ["Who " + completion])[1]
     run = plan(method, batch_size=batch)
-    return estimate_memory(read_shape(found), run, longest, last=True), usage.ru_maxrss * 1024
+    return estimate_memory(read_shape(found), run, longest, last=True), int(done.stdout) * 1024
 
 
 def test_memory_of_a_tiny_model_is_the_process(tiny_base, tmp_path):

@@ -172,6 +172,7 @@ def test_lira_is_at_least_as_strong_as_the_loss_and_shadows_are_shared_and_kept(
     assert sorted(path.name for path in kept.iterdir()) == ["plan.json", *(f"shadow-00{k}.json" for k in range(8))]
 
 
+@pytest.mark.soak
 def test_an_interrupted_shadow_goes_on_and_ends_alike(trained, tiny_base, tmp_path, monkeypatch):
     import lorafair.membership.shadow as shadow
 
