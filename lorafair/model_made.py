@@ -32,13 +32,14 @@ def copy_folder(source: Path, out: Path) -> dict[str, Any]:
     return {"copied": names}
 
 
-def make_vit(out: Path) -> dict[str, Any]:
+def make_vit(source: Path | None, out: Path) -> dict[str, Any]:
     """Write a small vision transformer (Dosovitskiy et al. 2021) with random weights, always the same ones.
 
     64 × 64 pixels in patches of 8, 4 blocks of width 96: it knows nothing before it is trained, and stands in where no
     pretrained one can be had; what is found with it says nothing about pretrained models.
 
     Args:
+        source: nothing: it is made of no file.
         out: an empty folder.
     """
     import json
