@@ -16,30 +16,30 @@ FEW = 4
 FEW_TOKENS = 8
 GOALS = {"vllm": 7.0, "hf": 3.0}
 OURS_RUNS = 3
-"""One run of ours stands against many stock runs, whose noise averages out: it is the median of so many."""
-MEASURED: dict[Path, list[Cost]] = {}
-"""The costs of the whole audit by its folder: the sections against vLLM and against hf compare with the same runs."""
+"""One run of ours stands against many stock runs, whose noise averages out: it is the median of so many, made before,
+between and after them, because a shared machine is not equally fast all the time."""
 
 
 def compare_with_stock(setup: Setup, model: str) -> Section:
     """The whole `lorafair eval` of base and adapters against one stock `lm_eval --model MODEL` run for each of them."""
     models = [None, *(setup.adapter(number) for number in range(1, setup.adapters + 1))]
     make_adapters(setup, setup.adapters)
-    out = setup.folder / "ours-1"
-    if out not in MEASURED:
-        MEASURED[out] = _ask_ours_often(setup, [path for path in models if path], setup.requests * len(models))
-    costs_of_ours = MEASURED[out]
-    ours = sorted(costs_of_ours, key=lambda cost: cost.wall)[OURS_RUNS // 2]
     runs = models[: setup.stock_runs or None]
     if len(runs) < 2:
         sys.exit("--stock-runs: at least 2, the base and one adapter")
-    costs, same = [], {}
-    for path in runs:
+    ask_ours(setup, [setup.adapter(1)], setup.folder / f"warm-up-{model}", "--limit", "1")  # fills the system's file cache
+    out = setup.folder / f"ours-{model}-1"
+    costs, same, costs_of_ours = [], {}, list[Cost]()
+    for made, path in enumerate(runs):
+        if made * (OURS_RUNS - 1) >= len(costs_of_ours) * len(runs):
+            costs_of_ours.append(_ask_ours_whole(setup, model, len(costs_of_ours) + 1))
         name = path.name if path else "base"
         stock_out = setup.folder / f"stock-{model}" / name
         costs.append(ask_stock(setup, model, path, stock_out))
         same[name] = count_same(out / name, stock_out)
         print(f"  the same answers: {same[name]}", flush=True)
+    costs_of_ours.append(_ask_ours_whole(setup, model, OURS_RUNS))
+    ours = sorted(costs_of_ours, key=lambda cost: cost.wall)[OURS_RUNS // 2]
     wall, cpu = (_extrapolate([getattr(cost, key) for cost in costs], len(models)) for key in ("wall", "cpu"))
     ratio, share = wall / ours.wall, cpu / ours.cpu
     left_out = len(models) - len(runs)
@@ -62,16 +62,14 @@ def compare_with_stock(setup: Setup, model: str) -> Section:
     return Section([row], numbers)
 
 
-def _ask_ours_often(setup: Setup, adapters: list[Path], expected: int) -> list[Cost]:
-    """Costs of the whole audit, each asked anew; the first after a small one that fills the system's file cache."""
-    ask_ours(setup, adapters[:1], setup.folder / "warm-up", "--limit", "1")
-    costs = []
-    for number in range(1, OURS_RUNS + 1):
-        cost, asked, _ = ask_ours(setup, adapters, setup.folder / f"ours-{number}")
-        if asked != expected:
-            sys.exit(f"lorafair eval asked {asked} requests, {expected} were to be asked")
-        costs.append(cost)
-    return costs
+def _ask_ours_whole(setup: Setup, model: str, number: int) -> Cost:
+    """The cost of the whole audit, asked anew."""
+    adapters = [setup.adapter(each) for each in range(1, setup.adapters + 1)]
+    cost, asked, _ = ask_ours(setup, adapters, setup.folder / f"ours-{model}-{number}")
+    expected = setup.requests * (setup.adapters + 1)
+    if asked != expected:
+        sys.exit(f"lorafair eval asked {asked} requests, {expected} were to be asked")
+    return cost
 
 
 def _extrapolate(seconds: list[float], models: int) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from lorafair import __version__
+from lorafair.collection import collect_rarely
 from lorafair.errors import LorafairError
 
 COMMANDS = {
@@ -95,3 +96,4 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="lorafair")
 def cli() -> None:
     """Is a fine-tuned model less fair than its base, at which rank, and how sure are we?"""
+    collect_rarely()

@@ -13,7 +13,16 @@ from lorafair.checkpoint import Checkpoint
 from lorafair.engines.batch import by_checkpoint, take_whole
 from lorafair.engines.contract import CheckpointRefused, Engine, EngineSettings
 from lorafair.engines.device import open_device
-from lorafair.engines.hf_adapter import count_virtual, extra_arguments, keeps_logits, mixes_rows, put_on, take_off
+from lorafair.engines.hf_adapter import (
+    can_swap,
+    count_virtual,
+    extra_arguments,
+    keeps_logits,
+    mixes_rows,
+    put_on,
+    swap,
+    take_off,
+)
 from lorafair.engines.hf_generate import generate_batch
 from lorafair.engines.word import WORD_TOKENS, cut, distinct_words
 from lorafair.errors import LorafairError
@@ -23,7 +32,11 @@ BATCH = 16
 
 
 class HfEngine(Engine):
-    """Holds the base once; each adapter is put on it for its own requests and taken off again."""
+    """Holds the base once; each adapter is put on it for its own requests.
+
+    It stays there until the next is served: one of the same shapes and settings takes its place in its modules, for
+    anything else it is taken off first.
+    """
 
     name = "hf"
     distributions = ("transformers",)
@@ -33,6 +46,7 @@ class HfEngine(Engine):
         self._place = open_device(settings.device)
         self.batch_size = settings.batch_size or BATCH
         self._base: Any = None
+        self._worn: tuple[Any, Checkpoint] | None = None  # the last adapter's model, still on the base
         self._has_loaded = False
 
     # -- loading -------------------------------------------------------------------------------------------------
@@ -66,6 +80,11 @@ class HfEngine(Engine):
     def _serve(self, checkpoint: Checkpoint) -> Any:
         """A model that answers as ``checkpoint``; give it back with :meth:`_release`."""
         checkpoint.check_unchanged()
+        worn, self._worn = self._worn, None
+        fits = worn is not None and checkpoint.kind == "adapter" and can_swap(worn[1], checkpoint)
+        if worn is not None:
+            self._base = worn[0] if fits else take_off(*worn)
+            del worn
         if checkpoint.kind == "full":
             self._base = None
             return self._load(checkpoint)
@@ -75,7 +94,7 @@ class HfEngine(Engine):
             return self._base
         base, self._base = self._base, None  # until it is taken off again
         try:
-            return put_on(base, checkpoint)
+            return swap(base, checkpoint) if fits else put_on(base, checkpoint)
         except (ValueError, OSError, RuntimeError, KeyError, TypeError, AttributeError, ImportError) as error:
             raise CheckpointRefused(
                 checkpoint.label,
@@ -85,7 +104,7 @@ class HfEngine(Engine):
 
     def _release(self, checkpoint: Checkpoint, model: Any) -> None:
         if checkpoint.kind == "adapter":
-            self._base = take_off(model, checkpoint)
+            self._worn = (model, checkpoint)
 
     @contextmanager
     def lend(self, checkpoint: Checkpoint) -> Iterator[Any]:
@@ -99,15 +118,13 @@ class HfEngine(Engine):
 
     def forget_base(self) -> None:
         """Leave the base to whoever it is lent to: the next checkpoint is put on one that is loaded anew."""
-        self._base = None
+        self._base = self._worn = None
 
     def close(self) -> None:
         """Free the models, on a GPU their memory too: the next engine measures what is free."""
-        import gc
-
         import torch
 
-        self._base = None
+        self._base = self._worn = None
         gc.collect()
         if self._place.type == "cuda":
             torch.cuda.empty_cache()

@@ -10,6 +10,8 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any
 
+from lorafair.collection import collect_rarely
+
 
 def watch_parent(parent: int) -> None:
     """End this process and its group as soon as ``parent`` is gone: nobody would read the answers."""
@@ -74,6 +76,7 @@ def main() -> None:
     """Serve on the inherited file descriptor named on the command line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     watch_parent(int(sys.argv[2]))
+    collect_rarely()
     serve(Connection(int(sys.argv[1])))
     os._exit(0)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 
 import pytest
 
 from lorafair.checkpoint import read_base, read_checkpoints
+from lorafair.engines import hf
 from lorafair.engines.contract import EngineSettings
 from lorafair.engines.hf import HfEngine
 from lorafair.errors import LorafairError
@@ -65,6 +67,47 @@ def test_loglikelihood_equals_peft_forward_for_every_checkpoint_and_returns_to_b
         ):
             assert nats == pytest.approx(reference(path, adapter, context, continuation), abs=1e-4)
     assert ask_all(served, "base", "loglikelihood", pairs) == before
+
+
+def copy_adapter(source, target, scale, **settings):
+    """An adapter with other weights of the same shapes, and other settings where they are given."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(source, target)
+    weights = load_file(target / "adapter_model.safetensors")
+    save_file({name: scale * value for name, value in weights.items()}, target / "adapter_model.safetensors")
+    config = json.loads((target / "adapter_config.json").read_text()) | settings
+    (target / "adapter_config.json").write_text(json.dumps(config))
+    return str(target)
+
+
+def test_an_adapter_takes_the_place_of_one_of_its_kind_and_answers_as_on_a_fresh_base(
+    tiny_base, tiny_adapters, tiny_full, tmp_path, monkeypatch
+):
+    first = tiny_adapters[1]
+    alike = copy_adapter(first, tmp_path / "alike", -0.5)
+    stronger = copy_adapter(first, tmp_path / "stronger", 1.0, lora_alpha=64)
+    paths = [str(first), alike, str(tiny_adapters[0]), alike, str(tiny_full), alike, stronger]
+    base = read_base(str(tiny_base))
+    known = {path: read_checkpoints([path], base)[0] for path in paths}
+    settings = EngineSettings(dtype="float32", batch_size=3)
+    pairs = [(p, " a doctor in town.") for p in PROMPTS]
+
+    def ask_fresh(path):
+        return ask_all(HfEngine(base, [known[path]], settings), known[path].label, "loglikelihood", pairs)
+
+    fresh = {path: ask_fresh(path) for path in known}
+    assert len({str(answers) for answers in fresh.values()}) == len(fresh)
+    ways = []
+    for way in ("put_on", "swap"):
+        real = getattr(hf, way)
+        monkeypatch.setattr(hf, way, lambda *a, way=way, real=real: ways.append(way) or real(*a))
+    engine = HfEngine(base, list(known.values()), settings)
+    before = ask_all(engine, "base", "loglikelihood", pairs)
+    for path in paths:
+        assert ask_all(engine, known[path].label, "loglikelihood", pairs) == fresh[path]
+    assert ask_all(engine, "base", "loglikelihood", pairs) == before
+    assert ways == ["put_on", "swap", "put_on", "put_on", "put_on", "put_on"]
 
 
 def test_rolling_loglikelihood_is_the_sum_over_the_text(served, tiny_base):
