@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import statistics
 import sys
-from pathlib import Path
 from typing import Any
 
 from serving_command import Cost, ask_ours, ask_stock, count_same
@@ -27,7 +26,7 @@ def compare_with_stock(setup: Setup, model: str) -> Section:
     runs = models[: setup.stock_runs or None]
     if len(runs) < 2:
         sys.exit("--stock-runs: at least 2, the base and one adapter")
-    ask_ours(setup, [setup.adapter(1)], setup.folder / f"warm-up-{model}", "--limit", "1")  # fills the system's file cache
+    ask_ours(setup, [setup.adapter(1)], setup.folder / f"warm-up-{model}", "--limit", "1")  # fills the file cache
     out = setup.folder / f"ours-{model}-1"
     costs, same, costs_of_ours = [], {}, list[Cost]()
     for made, path in enumerate(runs):
