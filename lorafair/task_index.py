@@ -18,12 +18,14 @@ from lorafair.task_package import find_package
 
 OURS = "lorafair"
 """The folder of `lorafair tasks link`'s stubs among lm-eval's tasks."""
-KEYS = re.compile(r"^[\"']?(task|group|tag|include)[\"']?[ \t]*:[ \t]*(.*(?:\n(?:[ \t\-#].*|[ \t]*(?=\n)))*)", re.M)
+KEYS = re.compile(
+    r"^[\"']?(task|group|tag|include|class)[\"']?[ \t]*:[ \t]*(.*(?:\n(?:[ \t\-#].*|[ \t]*(?=\n)))*)", re.M
+)
 INSIDE = re.compile(r"""^\s*-?\s*(?:(?:task|group)\s*:)?\s*["']?([^\s"'#:\[\]{},]+)["']?\s*(?:\#.*)?$""")
-FORMAT = 1
+FORMAT = 2
 
 Head = dict[str, list[str]]
-"""What one YAML file says: ``task``, ``group``, ``tag``, ``include`` -> names."""
+"""What one YAML file says: ``task``, ``group``, ``tag``, ``include`` -> names; ``class`` where there is one."""
 Index = dict[str, list[list[str]]]
 """Name -> [files below lm-eval's folder of tasks that define it, names that belong to it (a group's, a tag's)]."""
 
@@ -62,10 +64,11 @@ def build_index(root: Path) -> Index:
     found: Index = {}
     for path, own in list(heads.items()):
         head = _merge(root, path, heads, ())
-        name = (own.get("group") or head.get("group") or own.get("task") or head.get("task") or [""])[0]
+        is_group = "group" in head and "class" not in head  # a task of a class of its own may name a group, in vain
+        keys = ("group", "task") if is_group else ("task",)
+        name = next((found[key][0] for key in keys for found in (own, head) if found.get(key)), "")
         if not name or name in found and found[name][0]:
             continue
-        is_group = "group" in head
         found.setdefault(name, [[], []])[0].append(path)
         found[name][1] += head.get("task", []) if is_group else []
         for tag in head.get("tag", []) if not is_group else ():
@@ -74,7 +77,7 @@ def build_index(root: Path) -> Index:
 
 
 def read_head(path: Path) -> Head:
-    """What a YAML file says under ``task``, ``group``, ``tag`` and ``include``: the names in it, by line."""
+    """What a YAML file says under ``task``, ``group``, ``tag``, ``include`` and ``class``: the names in it, by line."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:

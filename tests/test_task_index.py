@@ -21,6 +21,7 @@ FAMILIES = (
     "mmlu",
     "glue",
     "super_glue",
+    "scrolls",
     "leaderboard",
     "arc",
 )
