@@ -98,11 +98,13 @@ def measure(base: str, tasks: list[str]) -> dict[str, Any]:
     """Seconds and peak GB of building the requests of the tasks, then of what follows the answers; in this process."""
     os.environ["TQDM_DISABLE"] = "1"
     from lorafair.checkpoint import read_base
+    from lorafair.collection import collect_rarely
     from lorafair.evaluation import EvaluationPlan
     from lorafair.preparation import Prepared, quiet
     from lorafair.task import load_tasks
 
     quiet()
+    collect_rarely()  # as the command line does
     import lm_eval.evaluator  # noqa: F401  (what Python takes to read it is not the suite's)
 
     spent = time_scorers()

@@ -79,7 +79,7 @@ class Prepared:
                 raise LorafairError(f"The task {name} asks about images; text engines cannot answer it.")
             task.build_all_requests = lambda task=task, **_: _forget_answers(task)
         self._texts: Texts = {}
-        self._documents: Documents = {}
+        self._documents = Documents()
         if heads:
             self.frame = frame_tasks(tasks["tasks"], heads)
             check_labels(self.frame, tasks["tasks"], heads, plan.label_map)

@@ -5,17 +5,36 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
-Documents = dict[int, tuple[Any, str]]
-"""The text of each document by the document's ``id``, with the document itself so that it stays that one."""
+ENCODE = json.encoder.encode_basestring
+
+
+@dataclass
+class Documents:
+    """What is known of documents, by the document's ``id``, with the document itself so that it stays that one.
+
+    ``texts``: as indented JSON.  ``pictures``: whether there are any in it.
+    """
+
+    texts: dict[int, tuple[Any, str]] = field(default_factory=dict)
+    pictures: dict[int, tuple[Any, bool]] = field(default_factory=dict)
+
+    def hold_picture(self, document: Any) -> bool:
+        """As :func:`holds_picture`, looked for once."""
+        found = self.pictures.get(id(document))
+        if found is None or found[0] is not document:
+            found = self.pictures[id(document)] = document, holds_picture(document)
+        return found[1]
 
 
 class _Remembering:
     """The json module as lm-eval's evaluator sees it."""
 
     def __init__(self, known: Documents) -> None:
-        self._known = known
+        self._known = known.texts
 
     def __getattr__(self, name: str) -> Any:
         return getattr(json, name)
@@ -23,8 +42,39 @@ class _Remembering:
     def dumps(self, value: Any, **settings: Any) -> str:
         found = self._known.get(id(value))
         if found is None or found[0] is not value:
-            found = self._known[id(value)] = value, json.dumps(value, **settings)
+            text = write_indented(value) if settings.get("indent") == 2 and not settings.get("ensure_ascii") else None
+            found = self._known[id(value)] = value, json.dumps(value, **settings) if text is None else text
         return found[1]
+
+
+def write_indented(value: Any, pad: str = "\n") -> str | None:
+    """``json.dumps(value, indent=2, ensure_ascii=False)``, several times faster; None where it is not that simple.
+
+    Args:
+        pad: a new line and the spaces that this value's closing bracket stands after.
+    """
+    kind = type(value)
+    if kind is str:
+        return ENCODE(value)
+    if kind is int:
+        return int.__repr__(value)
+    if value is None or kind is bool:
+        return "null" if value is None else "true" if value else "false"
+    if kind is float:
+        return float.__repr__(value) if isfinite(value) else None
+    inner = pad + "  "
+    if kind is dict:
+        parts = [write_indented(each, inner) for each in value.values()]
+        if any(type(key) is not str for key in value) or None in parts:
+            return None
+        pairs = [f"{ENCODE(key)}: {part}" for key, part in zip(value, parts, strict=True)]
+        return f"{{{inner}{(',' + inner).join(pairs)}{pad}}}" if pairs else "{}"
+    if kind is list or kind is tuple:
+        items = [write_indented(each, inner) for each in value]
+        if None in items:
+            return None
+        return f"[{inner}{(',' + inner).join(map(str, items))}{pad}]" if items else "[]"
+    return None
 
 
 WRITTEN_AS_TEXT = ("resps", "filtered_resps", "target")
@@ -52,14 +102,15 @@ def _as_plain(value: Any) -> Any:
     return tuple(map(_as_plain, value)) if isinstance(value, tuple) else value
 
 
-def _skip_others(hash_pictures: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _skip_others(hash_pictures: Callable[[Any], Any], known: Documents) -> Callable[[Any], Any]:
     """lm-eval's copy of all samples with hashes for pictures, made of those that hold any.
 
     Of the others only what lm-eval writes as text afterwards is copied: there the type shows.
     """
 
     def hash_one(sample: Any) -> Any:
-        if holds_picture(sample):
+        document = sample.get("doc")
+        if known.hold_picture(document) or any(holds_picture(each) for each in sample.values() if each is not document):
             return hash_pictures({"sample": sample})["sample"]
         return sample | {key: _as_plain(sample[key]) for key in WRITTEN_AS_TEXT if key in sample}
 
@@ -85,7 +136,7 @@ def remember_documents(known: Documents) -> Iterator[None]:
         yield
         return
     hash_pictures = evaluator.hash_dict_images
-    evaluator.json, evaluator.hash_dict_images = _Remembering(known), _skip_others(hash_pictures)
+    evaluator.json, evaluator.hash_dict_images = _Remembering(known), _skip_others(hash_pictures, known)
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from lorafair.harness.document import remember_documents
+from lorafair.harness.document import Documents, remember_documents, write_indented
 from lorafair.task_document import Judged
 
 evaluator = pytest.importorskip("lm_eval.evaluator")
@@ -19,7 +19,7 @@ handle_non_serializable = pytest.importorskip("lm_eval.utils").handle_non_serial
 
 
 def test_a_document_is_written_once_and_another_of_equal_content_by_itself():
-    known, document = {}, {"text": "é", "groups": {"gender": ["a"]}}
+    known, document = Documents(), {"text": "é", "groups": {"gender": ["a"]}}
     style = {"indent": 2, "ensure_ascii": False}
     with remember_documents(known):
         first = evaluator.json.dumps(document, **style)
@@ -28,6 +28,27 @@ def test_a_document_is_written_once_and_another_of_equal_content_by_itself():
         assert evaluator.json.dumps(dict(document), **style) is not first
         assert evaluator.json.loads("[1]") == [1]
     assert evaluator.json is json
+
+
+def nest(leaves, keys):
+    return st.recursive(
+        leaves, lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(keys, inner), max_leaves=12
+    )
+
+
+FINITE = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+
+
+@given(nest(FINITE, st.text()))
+@settings(max_examples=200, deadline=None)
+def test_indented_text_is_that_of_json(value):
+    assert write_indented(value) == json.dumps(value, indent=2, ensure_ascii=False)
+
+
+@given(nest(FINITE | st.floats() | st.just(Judged(a=1)), st.text() | st.integers() | st.none()))
+@settings(max_examples=200, deadline=None)
+def test_what_is_not_that_simple_is_left_to_json(value):
+    assert write_indented(value) in (None, json.dumps(value, indent=2, ensure_ascii=False))
 
 
 class Pair(NamedTuple):
@@ -57,7 +78,7 @@ SAMPLES = st.fixed_dictionaries(
 @settings(max_examples=150, deadline=None)
 def test_the_samples_are_written_as_lm_eval_writes_its_copy_of_them(samples):
     theirs = evaluator.hash_dict_images({"task": samples})
-    with remember_documents({}):
+    with remember_documents(Documents()):
         ours = evaluator.hash_dict_images({"task": samples})
     assert [write(one) for one in ours["task"]] == [write(one) for one in theirs["task"]]
 
@@ -70,7 +91,7 @@ def write(sample):
 
 
 def test_lm_eval_gets_its_json_back_after_an_error():
-    with pytest.raises(ZeroDivisionError), remember_documents({}):  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), remember_documents(Documents()):  # noqa: PT012
         assert evaluator.json is not json
         raise ZeroDivisionError
     assert evaluator.json is json
