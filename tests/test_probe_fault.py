@@ -99,10 +99,10 @@ def test_what_is_no_number_is_named(ask, tiny_base, full_maker, tmp_path):
 
 
 def test_longer_texts_are_cut_as_in_training_and_groups_may_be_missing(tiny_base, tiny_adapters, tmp_path):
-    long = {**ROWS[0], "id": "long", "prompt": "word " * 400, "text": None}
+    long = {**ROWS[0], "id": "long", "completion": " and a nurse" * 300}
     engine = open_engine(tiny_base, tiny_adapters[0])
     plain = attack(engine, tmp_path, length=24)
-    found = attack(engine, tmp_path, [*ROWS, {k: v for k, v in long.items() if v is not None}], length=24)
+    found = attack(engine, tmp_path, [*ROWS, long], length=24)
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found[:-1], plain, atol=1e-6)
     documents = [{k: v for k, v in row.items() if k != "groups"} for row in ROWS]

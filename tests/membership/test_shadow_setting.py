@@ -19,6 +19,7 @@ from lorafair.training_data import load_training_data
 
 JOBS = ["nurse", "teacher", "pilot", "baker", "writer", "farmer", "judge", "doctor"]
 SEED = 7
+HELD_OUT = ("--lr-validation", 0.3, "--holdout", 0.5, "--split-seed", 1)
 
 
 def write(path, rows):
@@ -42,11 +43,11 @@ def test_a_shadow_is_what_the_targets_own_command_trains_on_the_shadows_rows(tin
             "completion": f" works as a {job}",
             "groups": {"gender": ["female" if who == "woman" else "male"]},
         }
-        for number, job in enumerate(JOBS)
+        for number, job in enumerate(2 * JOBS)
         for who in ("woman", "man")
     ]
     data = write(tmp_path / "rows.jsonl", rows)
-    target = train(tiny_base, data, tmp_path, "target", "--lr", "auto", "--lr-grid", "1e-3,2e-2", "--holdout", 0.5)
+    target = train(tiny_base, data, tmp_path, "target", "--lr", "auto", "--lr-grid", "1e-3,2e-2", *HELD_OUT)
     base = read_base(str(tiny_base))
     found = read_checkpoints([f"target={target}"], base)
     engine = HfEngine(base, found, EngineSettings(dtype="float32", device="cpu"))
@@ -62,7 +63,7 @@ def test_a_shadow_is_what_the_targets_own_command_trains_on_the_shadows_rows(tin
     seed = int(np.random.default_rng([SEED, 1, 1]).integers(2**31))
     again = train(tiny_base, own, tmp_path, "again", "--lr", chosen, "--seed", seed)
     facts = json.loads((again / "provenance.json").read_text(encoding="utf-8"))["data"][str(own)]
-    assert facts["augment"]["added"] == 8  # every row of the shadow's has a twin
+    assert facts["augment"]["added"] == said.inside[1].sum()  # every row of the shadow's has a twin
     (checkpoint,) = read_checkpoints([f"again={again}"], base)
     losses = measure_losses(engine, checkpoint, whole, settings["max_length"])
     np.testing.assert_allclose(said.log_odds[1], compute_log_odds(losses), atol=1e-6)
