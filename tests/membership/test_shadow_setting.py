@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 from click.testing import CliRunner
@@ -68,3 +69,16 @@ def test_a_shadow_is_what_the_targets_own_command_trains_on_the_shadows_rows(tin
     losses = measure_losses(engine, checkpoint, whole, settings["max_length"])
     np.testing.assert_allclose(said.log_odds[1], compute_log_odds(losses), atol=1e-6)
     assert np.abs(said.log_odds[1] - said.log_odds[0]).max() > 1e-3
+
+
+def test_another_rank_keeps_what_belongs_to_the_method_and_another_method_does_not():
+    told = {"method": "lora", "rank": 8, "alpha": 16, "alpha_rule": "fixed", "target_modules": ["q_proj", "v_proj"]}
+    told |= {"trainer": "sft", "lr": 3e-4, "epochs": 3.0, "batch_size": 4, "objective": "group_dro", "augment": "cda"}
+    target = SimpleNamespace(label="t", provenance={"settings": {"inputs": told, "lr": 3e-4}})
+    found = read_settings(target, {"rank": 4})
+    kept = ("alpha", "target_modules", "lr", "epochs", "batch_size", "objective", "augment")
+    assert {key: found[key] for key in kept} == {key: told[key] for key in kept}
+    assert found["rank"] == 4
+    found = read_settings(target, {"method": "full", "lr": 1e-5})
+    assert (found["method"], found["rank"], found["lr"], found["objective"]) == ("full", None, 1e-5, "group_dro")
+    assert found["target_modules"] is None
