@@ -5,13 +5,34 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from lorafair.errors import LorafairError
 
 FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 """Files of which a folder has one where it brings a tokenizer along."""
+
+
+def refuse_heads(engine: Any, name: str) -> None:
+    """Refuse an engine of classifiers.
+
+    Args:
+        name: of the probe, which asks for distributions over the next token.
+
+    Raises:
+        LorafairError: naming the probes of classifiers.
+    """
+    if getattr(engine, "classifies", False):
+        raise LorafairError(
+            f"The probe {name} asks for the next token, and the engine {engine.name} answers by classification heads, "
+            "which have none. Classifiers can be probed with membership_loss, membership_lira and representation."
+        )
+
+
+def read_tokenizer(engine: Any) -> Any:
+    """The base's tokenizer, with which all texts are cut; of an engine of classifiers, too."""
+    return engine.base_tokenizer if getattr(engine, "classifies", False) else engine.tokenizer
 
 
 def check_tokenizer(engine: Any, checkpoint: Any, texts: Iterable[str]) -> None:
@@ -35,7 +56,8 @@ def check_tokenizer(engine: Any, checkpoint: Any, texts: Iterable[str]) -> None:
         own = AutoTokenizer.from_pretrained(checkpoint.path)
     except Exception as error:  # a stranger's files: tokenizers raises bare exceptions
         raise LorafairError(f"The tokenizer of {checkpoint.label} cannot be read ({error}). {mend}") from error
-    words, theirs = engine.tokenizer.get_vocab(), own.get_vocab()
+    bases = read_tokenizer(engine)
+    words, theirs = bases.get_vocab(), own.get_vocab()
     numbers, names = ({number: token for token, number in each.items()} for each in (words, theirs))
     other = [token for token in sorted(words) if token in theirs and words[token] != theirs[token]]
     other += [names[number] for number in sorted(names) if number in numbers and names[number] not in words]
@@ -47,7 +69,7 @@ def check_tokenizer(engine: Any, checkpoint: Any, texts: Iterable[str]) -> None:
             f"distributions cannot be compared. {mend}"
         )
     for text in texts:
-        if own(text)["input_ids"] != engine.tokenizer(text)["input_ids"]:
+        if own(text)["input_ids"] != bases(text)["input_ids"]:
             raise LorafairError(
                 f"{checkpoint.label} has another tokenizer than the base: it cuts {text[:60]!r} differently. {mend}"
             )
@@ -63,8 +85,12 @@ def _read_cutting(folder: Any) -> Any:
 
 
 @contextmanager
-def guard_memory(checkpoint: Any, positions: int) -> Iterator[None]:
+def guard_memory(checkpoint: Any, mend: str, where: str = "") -> Iterator[None]:
     """Turn running out of memory into the settings that take less.
+
+    Args:
+        mend: sentences that name them.
+        where: what the memory was for, behind the checkpoint's name.
 
     Raises:
         LorafairError: naming them; earlier checkpoints' records are on disk by then.
@@ -74,12 +100,17 @@ def guard_memory(checkpoint: Any, positions: int) -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         if not isinstance(error, MemoryError) and not _says_memory(error):
             raise
-        two = " A full checkpoint, and an adapter that changes its base, take two models." * (checkpoint.kind != "base")
-        raise LorafairError(
-            f"Out of memory on {checkpoint.label} with {positions} positions at once. Give fewer, e.g. --settings "
-            f"positions={max(1, positions // 4)}, a smaller --batch-size for greedy answers, --dtype bfloat16, or "
-            f"--device cpu.{two}"
-        ) from error
+        raise LorafairError(f"Out of memory on {checkpoint.label}{where}. {mend}") from error
+
+
+def guard_positions(checkpoint: Any, positions: int) -> AbstractContextManager[None]:
+    """:func:`guard_memory` of a probe that holds the distributions of so many ``positions`` at once."""
+    two = " A full checkpoint, and an adapter that changes its base, take two models." * (checkpoint.kind != "base")
+    mend = (
+        f"Give fewer, e.g. --settings positions={max(1, positions // 4)}, a smaller --batch-size for greedy answers, "
+        f"--dtype bfloat16, or --device cpu.{two}"
+    )
+    return guard_memory(checkpoint, mend, f" with {positions} positions at once")
 
 
 def _says_memory(error: RuntimeError) -> bool:

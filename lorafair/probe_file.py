@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lorafair.blame import describe_plugin
 from lorafair.checkpoint import LABEL, Checkpoint
 from lorafair.errors import LorafairError, raise_faults
+from lorafair.probe_record import is_area
 from lorafair.record_file import write_records
 from lorafair.registry import Entry
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from lorafair.document import Documents
     from lorafair.probing import ProbePlan
     from lorafair.records import Probed
+
+
+MEASURE = ("label", "higher_is_better", "area")
+"""What a probe may say of one of its measures."""
 
 
 class ProbeFile:
@@ -101,9 +106,11 @@ class ProbeFile:
 
 
 def read_measures(entry: Entry, probe: Any) -> dict[str, dict[str, Any]]:
-    """What a probe's function says in ``measures`` of its numbers: name -> ``label`` and ``higher_is_better``.
+    """What a probe's function says in ``measures`` of its numbers: name -> ``label``, ``higher_is_better``, ``area``.
 
-    Empty where it says nothing: every number of its records is then a measure without a direction.
+    Empty where it says nothing: every number of its records is then a measure without a direction.  ``area``, of
+    areas under ROC curves, names the two numbers of a document's record that it was made from: the score (higher means
+    more likely a positive) and the truth (0 or 1).
 
     Raises:
         LorafairError: for anything else than such a mapping, all faults at once.
@@ -118,13 +125,17 @@ def read_measures(entry: Entry, probe: Any) -> dict[str, dict[str, Any]]:
         if not isinstance(name, str) or not isinstance(each, Mapping):
             faults.append(f"{name!r} is no name with a mapping of label and higher_is_better.")
             continue
-        if unknown := [str(key) for key in each if key not in ("label", "higher_is_better")]:
-            faults.append(f"{name} has the unknown keys {', '.join(unknown)}: there are label and higher_is_better.")
+        if unknown := [str(key) for key in each if key not in MEASURE]:
+            faults.append(f"{name} has the unknown keys {', '.join(unknown)}: there are {', '.join(MEASURE)}.")
         if not isinstance(each.get("label", ""), str):
             faults.append(f"{name}: label is no text.")
         if not isinstance(each.get("higher_is_better"), bool | None):
             faults.append(f"{name}: higher_is_better is neither True nor False nor None.")
+        pair = each.get("area")
+        if not is_area(pair) and pair is not None:
+            faults.append(f"{name}: area is no pair of names, (score, truth).")
         found[name] = {"label": each.get("label", name), "higher_is_better": each.get("higher_is_better")}
+        found[name] |= {"area": list(pair)} if pair is not None and is_area(pair) else {}
     raise_faults(f"The attribute measures of the {describe_plugin(entry)} cannot be used", faults)
     return found
 

@@ -29,8 +29,8 @@ class ProbeRecords:
 
     ``inputs``: what decided them; ``data``: the documents' name, ``sample``: a small set of the project's own.
     ``measures``: what the probe said of them.  ``values``: measure (``name@layer`` by layers) -> document -> number;
-    ``places``: document -> its cluster and groups; ``summaries``: records about the model; ``cut``: documents that were
-    longer than the context.
+    ``places``: document -> its cluster and groups; ``ranked``: what areas under ROC curves were made from, by name ->
+    document -> number; ``summaries``: records about the model; ``cut``: documents that were longer than the context.
     """
 
     path: Path
@@ -44,6 +44,7 @@ class ProbeRecords:
     values: dict[str, dict[str, float]] = field(default_factory=dict)
     layers: dict[str, int] = field(default_factory=dict)
     places: dict[str, tuple[str, dict[str, list[str]]]] = field(default_factory=dict)
+    ranked: dict[str, dict[str, float]] = field(default_factory=dict)
     summaries: list[dict[str, Any]] = field(default_factory=list)
     cut: int = 0
 
@@ -106,6 +107,7 @@ def _open(provenance: Path, label: str | None) -> ProbeRecords:
 def _sort(file: ProbeRecords) -> None:
     """Sort a file's records into values of documents and summaries of the model."""
     wanted = set(file.measures)
+    behind = {name for each in file.measures.values() if is_area(each.get("area")) for name in each["area"]}
     for number, line in enumerate(file.path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             record = json.loads(line)
@@ -121,6 +123,8 @@ def _sort(file: ProbeRecords) -> None:
             continue
         file.places.setdefault(place, (str(record.get("cluster") or place), read_groups(record.get("groups"))))
         file.cut += values.get("cut") == 1
+        for name in behind & values.keys():
+            file.ranked.setdefault(name, {})[place] = _number(values[name])
         for measure, layer, value in _list_measures(values, wanted):
             name = measure if layer is None else f"{measure}@{layer:02d}"
             mine = file.values.setdefault(name, {})
@@ -162,3 +166,8 @@ def read_finite(value: Any) -> float | None:
     """A finite number, None for everything else."""
     number = _number(value)
     return number if math.isfinite(number) else None
+
+
+def is_area(pair: Any) -> bool:
+    """Whether this names two numbers of a document's record: what an area under a ROC curve was made from."""
+    return isinstance(pair, list | tuple) and len(pair) == 2 and all(isinstance(name, str) for name in pair)

@@ -5,20 +5,36 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lorafair.errors import LorafairError
 from lorafair.identity import Model
-from lorafair.probe_record import ProbeRecords, find_probes, read_finite, read_groups, read_records
+from lorafair.probe_record import ProbeRecords, find_probes, is_area, read_finite, read_groups, read_records
 from lorafair.samples import Samples
 
 HASH = re.compile(r"[0-9a-f]{32,}")
 
 
 @dataclass(frozen=True)
+class Ranking:
+    """What an area under a ROC curve was made from, by document.
+
+    ``scores``: higher means more likely a positive; ``truth``: which it is; ``about``: its cluster and its groups.
+    """
+
+    scores: dict[str, float]
+    truth: dict[str, bool]
+    about: dict[str, tuple[str, dict[str, list[str]]]]
+
+
+@dataclass(frozen=True)
 class ProbeSummary:
-    """What a probe estimated of a model as a whole, or of a ``group`` of an ``attribute``; None is "not estimable"."""
+    """What a probe estimated of a model as a whole, or of a ``group`` of an ``attribute``; None is "not estimable".
+
+    ``ranking``: of an area under a ROC curve over all documents, what it was made from.
+    """
 
     model: str
     task: str
@@ -37,6 +53,7 @@ class ProbeSummary:
     layer: int | None = None
     notes: tuple[str, ...] = ()
     sample_data: bool = False
+    ranking: Ranking | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -133,17 +150,22 @@ def _as_samples(file: ProbeRecords) -> Samples:
 
 
 def _summarise(file: ProbeRecords) -> list[ProbeSummary]:
+    """What a probe says of the model; of what it says for several attributes each is a measure of its own."""
     found = []
+    several = _find_several(file.summaries)
     for each in file.summaries:
         measure, layer = each.get("measure"), each.get("layer")
         if not isinstance(measure, str):
             continue
         layer = layer if type(layer) is int else None
-        name = measure if layer is None else f"{measure}@{layer:02d}"
-        label, better = _describe(file, name, layer)
         attribute, group = each.get("attribute"), each.get("group")
         if attribute is None and (groups := read_groups(each.get("groups"))):
             attribute, (group, *_) = next(iter(groups.items()))
+        part = f":{attribute}" if measure in several and group is None and attribute is not None else ""
+        label, better = _describe(file, measure, None)
+        label += f", {attribute}" if part else ""
+        name = f"{measure}{part}" if layer is None else f"{measure}{part}@{layer:02d}"
+        label += "" if layer is None else f", layer {layer}"
         n = each.get("n")
         clusters = each.get("clusters", n)
         value, low, high = (read_finite(each.get(key)) for key in ("estimate", "low", "high"))
@@ -166,6 +188,32 @@ def _summarise(file: ProbeRecords) -> list[ProbeSummary]:
                 layer,
                 (str(each["note"]),) if each.get("note") else (),
                 file.sample,
+                _rank(file, measure) if attribute is None or group is None else None,
             )
         )
     return found
+
+
+def _rank(file: ProbeRecords, measure: str) -> Ranking | None:
+    """The documents behind an area under a ROC curve; None for other measures, and where none has both numbers."""
+    pair = (file.measures.get(measure) or {}).get("area")
+    if pair is None or not is_area(pair):
+        return None
+    score, truth = (file.ranked.get(name, {}) for name in pair)
+    known = [place for place in score if math.isfinite(score[place]) and truth.get(place) in (0, 1)]
+    if not known:
+        return None
+    return Ranking(
+        {place: score[place] for place in known},
+        {place: truth[place] == 1 for place in known},
+        {place: file.places[place] for place in known},
+    )
+
+
+def _find_several(summaries: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Measures that are given for several attributes, of no group of theirs: what is read of each, say."""
+    found: dict[str, set[str]] = {}
+    for each in summaries:
+        if each.get("group") is None and each.get("attribute") is not None:
+            found.setdefault(str(each.get("measure")), set()).add(str(each["attribute"]))
+    return {measure for measure, attributes in found.items() if len(attributes) > 1}

@@ -86,7 +86,13 @@ class Models:
     @contextmanager
     def lend_body(self, head: Head) -> Iterator[Any]:
         """The base's body under a head of zeros for ``head``'s labels."""
-        yield self._take_body(head)
+        import torch
+
+        body = self._take_body(head)
+        with torch.no_grad():
+            for name in _name_weights(body):  # whatever was drawn at random, or is left of the last checkpoint
+                body.get_parameter(name).zero_()
+        yield body
 
     def _read_head(self, checkpoint: Checkpoint, head: Head) -> dict[str, Any]:
         """Tensors by the names of a classification model: those of an adapter's file, or of a full model."""

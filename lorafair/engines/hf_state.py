@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
@@ -32,7 +33,7 @@ def read_states(model: Any, rows: Sequence[Sequence[int]], place: Place, layers:
     order = sorted(range(len(rows)), key=lambda i: (len(rows[i]), i))
     size = 1 if mixes_rows(model) else size
     device = next(model.parameters()).device
-    with torch.inference_mode():
+    with torch.inference_mode(), _allow_padding(model):
         for start in range(0, len(order), size):
             batch = order[start : start + size]
             width = max(len(rows[i]) for i in batch)
@@ -57,3 +58,19 @@ def count_layers(model: Any) -> int:
     """Layers of a model; with the embeddings there is one state more."""
     config = model.config
     return int(getattr(config, "num_hidden_layers", 0) or getattr(config, "n_layer", 0))
+
+
+@contextmanager
+def _allow_padding(model: Any) -> Iterator[None]:
+    """Let a decoder with a classification head take batches where nobody told it which token is padding.
+
+    That only decides which token its head looks at; states of a text do not depend on what stands behind it.
+    """
+    config = model.config.get_text_config() if hasattr(model.config, "get_text_config") else model.config
+    told = getattr(config, "pad_token_id", None)
+    if told is None:
+        config.pad_token_id = 0
+    try:
+        yield
+    finally:
+        config.pad_token_id = told

@@ -112,7 +112,7 @@ def build_rows(
     claims += apply_decisions(
         rows + more, audit, {one.label: list(one.of.values()) for one in find_methods(audit.models)}
     )
-    more += describe_models(audit)
+    more += describe_models(audit, references)
     rows, why, remarks = add_failures(rows + more, audit, columns, function, failed, metrics)
     rows = add_headless(audit.models, rows)
     computed = [metric, *find_computed((one.name for one in metrics), rows, audit)]

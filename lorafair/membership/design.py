@@ -32,6 +32,8 @@ def draw_inside(clusters: Sequence[str], count: int, share: float, seed: int) ->
 def read_settings(checkpoint: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a training run like a checkpoint's own, or with another ``method``, ``rank`` and ``lr``.
 
+    What belongs to a method (its rate, options, a fixed alpha, target modules) is only kept with that method.
+
     Raises:
         LorafairError: where its provenance does not tell how it was trained, or the changes do not fit.
     """
@@ -50,6 +52,8 @@ def read_settings(checkpoint: Any, changes: Mapping[str, Any]) -> dict[str, Any]
     if not changes:
         return settings
     method = str(changes.get("method", settings["method"]))
+    same = method == settings["method"]
+    targets = (settings.get("target_modules") if same else None) or "all-linear"
     rank = changes.get("rank", settings.get("rank") if method != "full" else None)
     plan = Plan(
         base="",
@@ -57,9 +61,11 @@ def read_settings(checkpoint: Any, changes: Mapping[str, Any]) -> dict[str, Any]
         methods=(method,),
         ranks=() if rank is None else (int(rank),),
         trainer=settings["trainer"],
-        lr=changes.get("lr", settings["lr"] if method == settings["method"] else None),
+        alpha=settings["alpha"] if same and settings.get("alpha_rule") == "fixed" else None,
+        target_modules=(targets,) if isinstance(targets, str) else tuple(targets),
+        lr=changes.get("lr", settings["lr"] if same else None),
         settings={key: settings[key] for key in DEFAULTS if key in settings},
-        options=(settings.get("method_options") or {}) if method == settings["method"] else {},
+        options=(settings.get("method_options") or {}) if same else {},
     )
     settings.pop("method_options", None)
     return settings | plan_runs(plan)[0].settings

@@ -11,7 +11,7 @@ from lorafair.engines.hf_adapter import mixes_rows
 from lorafair.engines.hf_pair import read_logits
 from lorafair.errors import LorafairError
 from lorafair.picture import name_picture
-from lorafair.probe_check import check_tokenizer
+from lorafair.probe_check import check_tokenizer, guard_memory
 from lorafair.probe_text import POSITIONS, Placed, cut_batches
 from lorafair.statistics.table import Floats
 
@@ -43,16 +43,13 @@ def measure_losses(engine: Any, checkpoint: Any, data: Any, max_length: int) -> 
             f"for the engine {engine.name}. Membership is told of checkpoints of the trainers sft (--engine hf), "
             "classify and image (--engine head)."
         )
-    try:
+    fewer = "a smaller --batch-size, " if classifies else ""
+    mend = (
+        f"Probe with {fewer}--dtype bfloat16 or on another device (--device cpu), or train and probe with shorter "
+        f"texts (--max-length, now {max_length})."
+    )
+    with guard_memory(checkpoint, mend):
         found = (_measure_labels if classifies else _measure_completions)(engine, checkpoint, data, max_length)
-    except (MemoryError, RuntimeError) as error:
-        said = str(error).lower()
-        if isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said:
-            raise LorafairError(
-                f"{checkpoint.label}: out of memory. Probe with a smaller --batch-size or on another device (--device "
-                f"cpu), or train and probe with shorter texts (--max-length, now {max_length})."
-            ) from error
-        raise
     refuse_no_numbers(found, [row["id"] for row in data.rows], checkpoint.label)
     return found
 
@@ -83,6 +80,8 @@ def _measure_labels(engine: Any, checkpoint: Any, data: Any, max_length: int) ->
             f"of {data.name}. Attack a checkpoint that was trained on them."
         )
     length = ((checkpoint.provenance or {}).get("settings") or {}).get("length") or max_length
+    if data.kind == "text":
+        check_tokenizer(engine, checkpoint, (row["text"] for row in data.rows))
     found = np.full(len(data.rows), np.nan)
     with engine.lend(checkpoint) as model, torch.inference_mode():
         reader, place = engine.find_reader(checkpoint, model), next(model.parameters()).device
@@ -106,7 +105,7 @@ def refuse_no_numbers(values: Floats, ids: Sequence[str], label: str) -> None:
     if broken:
         raise LorafairError(
             f"Logits of {label} are not numbers on {', '.join(broken[:5])}{', …' if len(broken) > 5 else ''} "
-            f"({len(broken)} rows). Train it again with a lower --lr."
+            f"({len(broken)} rows). Probe with --dtype float32, or train it again with a lower --lr."
         )
 
 

@@ -17,14 +17,16 @@ RATES = (0.01, 0.001)
 """False positive rates at which true positive rates are told (Carlini et al. 2022)."""
 
 
-def name_measures(name: str, said: str) -> dict[str, dict[str, Any]]:
+def name_measures(name: str, said: str, score: str) -> dict[str, dict[str, Any]]:
     """What a probe's ``measures`` say of an attack: the less it finds, the better.
 
     Args:
         name: of the attack, as in :func:`summarise_attack`.
         said: of the attack, for people.
+        score: what of a document's record tells members, higher for them.
     """
-    found = {f"{name}_auc": {"label": f"{said}, area under the ROC curve", "higher_is_better": False}}
+    area = {"label": f"{said}, area under the ROC curve", "higher_is_better": False, "area": (score, "member")}
+    found: dict[str, dict[str, Any]] = {f"{name}_auc": area}
     for rate in RATES:
         label = f"{said}, true positive rate at {rate:.1%} false positives"
         found[f"{name}_tpr_at_fpr_{rate:g}"] = {"label": label, "higher_is_better": False}

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from lorafair.divergence import KINDS, compare_rows
 from lorafair.engines.hf_pair import lend_pair
 from lorafair.errors import LorafairError
-from lorafair.probe_check import check_numbers, guard_memory
+from lorafair.probe_check import check_numbers, guard_positions, refuse_heads
 from lorafair.probe_text import POSITIONS, cut_batches, place_answers
 
 
@@ -41,13 +41,14 @@ def kl(
         total variation in [0, 1].  The base's own are 0.
 
     Raises:
-        LorafairError: for wrong settings, documents without text, an engine that lends no model, a checkpoint with
+        LorafairError: for wrong settings, documents without text, an engine without a language model, a checkpoint with
             another tokenizer or vocabulary than the base's, too little memory (naming the settings to change), and
             logits that are not numbers (naming the documents).
     """
     import torch
 
-    with guard_memory(checkpoint, positions):
+    refuse_heads(engine, "kl")
+    with guard_positions(checkpoint, positions):
         placed = place_answers(engine, checkpoint, documents, texts, tokens, positions)
         found: dict[int, dict[str, Any]] = {}
         with lend_pair(engine, checkpoint) as readers, torch.inference_mode():

@@ -7,6 +7,7 @@ from typing import Any
 
 from lorafair.engines.question import ask_engine
 from lorafair.errors import LorafairError
+from lorafair.probe_check import refuse_heads
 
 
 def likelihood(engine: Any, checkpoint: Any, documents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -27,6 +28,7 @@ def likelihood(engine: Any, checkpoint: Any, documents: Sequence[dict[str, Any]]
     Raises:
         LorafairError: for documents without text, and from the engine.
     """
+    refuse_heads(engine, "likelihood")
     missing = [each["id"] for each in documents if not isinstance(each.get("text"), str) or not each["text"]]
     if missing:
         raise LorafairError(f"The probe likelihood needs a `text` in each document; none in {', '.join(missing[:5])}.")

@@ -9,7 +9,7 @@ from lorafair.divergence import KINDS, compare_rows
 from lorafair.engines.hf_lens import Lens, find_lens
 from lorafair.engines.hf_pair import lend_sides
 from lorafair.errors import LorafairError
-from lorafair.probe_check import check_numbers, guard_memory
+from lorafair.probe_check import check_numbers, guard_positions, refuse_heads
 from lorafair.probe_text import POSITIONS, Placed, cut_batches, place_answers
 
 CELLS = 2_000_000
@@ -48,7 +48,8 @@ def logit_lens(
     """
     import torch
 
-    with guard_memory(checkpoint, positions):
+    refuse_heads(engine, "logit_lens")
+    with guard_positions(checkpoint, positions):
         placed = place_answers(engine, checkpoint, documents, texts, tokens, positions)
         found: dict[int, dict[str, Any]] = {}
         told: dict[str, Any] = {}

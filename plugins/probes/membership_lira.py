@@ -98,7 +98,7 @@ def membership_lira(
 
 
 membership_lira.measures = {  # type: ignore[attr-defined]
-    **name_measures(ONLINE, "membership by LiRA, online"),
-    **name_measures(OFFLINE, "membership by LiRA, offline"),
+    **name_measures(ONLINE, "membership by LiRA, online", "online"),
+    **name_measures(OFFLINE, "membership by LiRA, offline", "offline"),
 }
 membership_lira.beside = FILE  # type: ignore[attr-defined]

@@ -42,5 +42,5 @@ def membership_loss(engine: Any, checkpoint: Any, documents: Sequence[dict[str, 
     yield from summarise_attack("membership_loss", -losses, found.member, found.documents, facts)
 
 
-membership_loss.measures = name_measures("membership_loss", "membership by loss")  # type: ignore[attr-defined]
+membership_loss.measures = name_measures("membership_loss", "membership by loss", "score")  # type: ignore[attr-defined]
 membership_loss.beside = FILE  # type: ignore[attr-defined]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lorafair.engines.hf_state import count_layers, read_states
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.linear_probe import (
     Setting,
@@ -18,9 +19,9 @@ from lorafair.linear_probe import (
     predict_labels,
     reduce_states,
 )
-from lorafair.probe_text import find_room
+from lorafair.probe_state import read_text_states
+from lorafair.statistics.table import Floats
 
-BATCH = 16
 ROUNDING = 1e-12
 
 
@@ -28,7 +29,7 @@ def representation(
     engine: Any,
     checkpoint: Any,
     documents: Sequence[dict[str, Any]],
-    attribute: str | None = None,
+    attribute: str | Sequence[str] | None = None,
     states: Literal["mean", "last"] = "mean",
     every: int = 1,
     folds: int = 5,
@@ -41,7 +42,7 @@ def representation(
     Args:
         engine: lends models: ``hf``, or for classifiers ``head``.
         documents: each with a ``text``, ``groups`` and ``cluster``; those in exactly one group of the attribute count.
-        attribute: whose groups are read; needed where the documents have several.
+        attribute: whose groups are read, or several; needed where the documents have several.
         states: of a text: the mean over its tokens, or its last token.
         every: take every so many layers; the embeddings (0) and the last layer always.
         folds: of the cross-validation, by whole clusters.
@@ -50,52 +51,82 @@ def representation(
         seed: of folds and permutations.
 
     Yields:
-        For the mean over the layers, and per layer: ``representation_accuracy`` (balanced accuracy, with the ``recall``
-        of each group),
-        ``representation_readable`` (``(accuracy - null) / (1 - null)``: 0 is chance, 1 everything; ``p``, and
-        ``p_max`` over the layers) and, of a checkpoint, ``representation_accuracy_minus_base`` (paired, simultaneous
-        over the layers); then per document the group that was ``predicted`` at each layer.
+        Per attribute, for the mean over the layers and per layer: ``representation_accuracy`` (balanced accuracy, with
+        the ``recall`` of each group), ``representation_readable`` (``(accuracy - null) / (1 - null)``: 0 is chance, 1
+        everything; ``p``, and ``p_max`` over the layers) and, of a checkpoint, ``representation_accuracy_minus_base``
+        (paired, simultaneous over the layers); then per document the group that was ``predicted`` at each layer.
 
     Raises:
-        LorafairError: for settings out of range, documents without text, without groups or in too few clusters,
-            tokens longer than the context, and states that are not numbers.
+        LorafairError: for settings out of range, documents without text, without groups or in too few clusters, and
+            from :func:`lorafair.probe_state.read_text_states`.
     """
     _check(states, every, folds, components, permutations, seed)
-    kept, names = _choose(documents, attribute, folds)
-    label = np.array([names[1].index(each[1]) for each in kept], dtype=np.intp)
-    _, cluster = np.unique(np.array([str(each[0]["cluster"]) for each in kept]), return_inverse=True)
     setting = Setting(folds, components, seed)
+    questions = [_choose(documents, name, folds) for name in _list_attributes(documents, attribute)]
+    wanted = {each["id"] for one in questions for each in one.kept}
+    texts = [each for each in documents if each["id"] in wanted]
+    place = {each["id"]: number for number, each in enumerate(texts)}
+    layers, found = read_text_states(engine, checkpoint, texts, states, every)
+    both = [found]
+    if checkpoint.kind != "base":
+        both.append(read_text_states(engine, engine.base, texts, states, every)[1])
+    for one in questions:
+        rows = [place[each["id"]] for each in one.kept]
+        reduced = [[reduce_states(layer[rows], components) for layer in each] for each in both]
+        facts = {"left_out": len(documents) - len(rows), "states": states}
+        yield from _compare(one, layers, reduced, setting, permutations, facts)
+
+
+@dataclass(frozen=True)
+class _Question:
+    """An attribute, its ``groups``, and the documents that are ``kept``, with their groups' and clusters' numbers."""
+
+    attribute: str
+    groups: list[str]
+    kept: list[dict[str, Any]]
+    label: NDArray[np.intp]
+    cluster: NDArray[np.intp]
+
+
+def _compare(
+    one: _Question,
+    layers: Sequence[int],
+    reduced: Sequence[Sequence[Floats]],
+    setting: Setting,
+    permutations: int,
+    facts: dict[str, Any],
+) -> Iterator[dict[str, Any]]:
+    """Records about one attribute, from the states of a checkpoint and, behind them, of its base."""
+    label, cluster = one.label, one.cluster
     fold = draw_folds(cluster, setting)
-    texts = [each[0] for each in kept]
-    layers, reduced = _reduce(engine, checkpoint, texts, states, every, components)
-    predicted = [predict_labels(layer, label, fold) for layer in reduced]
+    predicted = [predict_labels(layer, label, fold) for layer in reduced[0]]
     right = _average([each == label for each in predicted])
-    null = draw_null(reduced, label, cluster, setting, permutations)
+    null = draw_null(reduced[0], label, cluster, setting, permutations)
     highest = (null - null.mean(axis=0)).max(axis=1)
     null = np.column_stack([null.mean(axis=1), null])
-    about: dict[str, Any] = {"scope": "model", "attribute": names[0], "group": None, "n": len(kept)}
-    about |= {"clusters": int(cluster.max()) + 1, "left_out": len(documents) - len(kept), "states": states}
-    about |= {"note": f"read is the group of {names[0]} ({', '.join(names[1])})"}
+    about: dict[str, Any] = {"scope": "model", "attribute": one.attribute, "group": None, "n": len(label)}
+    about |= {"clusters": int(cluster.max()) + 1, **facts}
+    about |= {"note": f"read is the group of {one.attribute} ({', '.join(one.groups)})"}
     for layer, mine, drawn in zip([None, *layers], right, null.T, strict=True):
         found, own, chance = estimate_balanced(mine, label, cluster), balance(mine, label), float(drawn.mean())
-        one = {**about, "layer": layer, "method": found.method, "chance": chance}
-        recall = {name: float(mine[label == k].mean()) for k, name in enumerate(names[1])}
+        told = {**about, "layer": layer, "method": found.method, "chance": chance}
+        recall = {name: float(mine[label == k].mean()) for k, name in enumerate(one.groups)}
         bounds = [found.value, found.low, found.high]
-        yield one | _number("representation_accuracy", bounds) | {"recall": recall}
+        yield told | _number("representation_accuracy", bounds) | {"recall": recall}
         scaled = [None if x is None else (x - chance) / (1 - chance) for x in bounds]
         p = {"p": float((1 + np.sum(drawn >= own - ROUNDING)) / (permutations + 1))}
         if layer is not None:
             p["p_max"] = float((1 + np.sum(highest >= own - chance - ROUNDING)) / (permutations + 1))
-        yield one | _number("representation_readable", scaled) | p
-    if checkpoint.kind != "base":
-        _, of_base = _reduce(engine, engine.base, texts, states, every, components)
+        yield told | _number("representation_readable", scaled) | p
+    for of_base in reduced[1:]:
         other = _average([predict_labels(each, label, fold) == label for each in of_base])
         for layer, mine, theirs in zip([None, *layers], right, other, strict=True):
             found = estimate_balanced(mine, label, cluster, theirs, family=1 if layer is None else len(layers))
-            one = {**about, "layer": layer, "method": found.method}
-            yield one | _number("representation_accuracy_minus_base", [found.value, found.low, found.high])
-    for number, (document, _) in enumerate(kept):
-        yield {"id": document["id"], "predicted": [names[1][each[number]] for each in predicted]}
+            told = {**about, "layer": layer, "method": found.method}
+            yield told | _number("representation_accuracy_minus_base", [found.value, found.low, found.high])
+    for number, document in enumerate(one.kept):
+        read = [one.groups[each[number]] for each in predicted]
+        yield {"id": document["id"], "attribute": one.attribute, "predicted": read}
 
 
 def _average(right: Sequence[Any]) -> list[Any]:
@@ -115,18 +146,24 @@ def _check(states: str, every: int, folds: int, components: int, permutations: i
     raise_faults("The probe representation cannot run", faults)
 
 
-def _choose(
-    documents: Sequence[dict[str, Any]], attribute: str | None, folds: int
-) -> tuple[list[tuple[dict[str, Any], str]], tuple[str, list[str]]]:
-    """Documents in one group of the attribute, with it, and (attribute, groups); groups in few clusters are out."""
+def _list_attributes(documents: Sequence[dict[str, Any]], asked: str | Sequence[str] | None) -> list[str]:
+    """The attributes that are read; all of them have to be there."""
     known = sorted({name for each in documents for name, groups in each["groups"].items() if groups})
     if not known:
         raise LorafairError("No document has groups: there is nothing to be read. Give a task or data with `groups`.")
-    if attribute is None and len(known) > 1:
+    if asked is None and len(known) > 1:
         raise LorafairError(f"The documents have groups of {', '.join(known)}: choose by --settings attribute=NAME.")
-    attribute = known[0] if attribute is None else attribute
-    if attribute not in known:
-        raise LorafairError(f"The documents have no attribute {attribute!r}. They have: {', '.join(known)}.")
+    names = known if asked is None else [asked] if isinstance(asked, str) else list(dict.fromkeys(asked))
+    raise_faults(
+        "The probe representation cannot run",
+        [f"The documents have no attribute {name!r}. They have: {', '.join(known)}." for name in names
+         if name not in known],
+    )  # fmt: skip
+    return names
+
+
+def _choose(documents: Sequence[dict[str, Any]], attribute: str, folds: int) -> _Question:
+    """Documents in one group of the attribute; groups in few clusters are out."""
     single = [
         (each, str(each["groups"][attribute][0])) for each in documents if len(each["groups"].get(attribute, ())) == 1
     ]
@@ -144,31 +181,10 @@ def _choose(
             f"Fewer than two groups of {attribute} have documents of their own in {folds} clusters (clusters: {sizes})."
             " Give more documents, or fewer --settings folds=N."
         )
-    return [(each, group) for each, group in single if group in names], (attribute, names)
-
-
-def _reduce(
-    engine: Any, checkpoint: Any, documents: Sequence[dict[str, Any]], states: Any, every: int, components: int
-) -> tuple[list[int], list[Any]]:
-    """The layers that are looked at, and each one's states on principal components."""
-    room = find_room(engine.base.config, checkpoint)
-    classifies = bool(getattr(engine, "classifies", False))
-    tokenizer = engine.base_tokenizer if classifies else engine.tokenizer
-    rows = [list(tokenizer(each["text"])["input_ids"]) for each in documents]
-    if bad := [each["id"] for each, row in zip(documents, rows, strict=True) if not 0 < len(row) <= room]:
-        raise LorafairError(
-            f"{len(bad)} texts have no token, or more than the {room} that {checkpoint.label} reads at once "
-            f"({', '.join(bad[:5])}{', …' if len(bad) > 5 else ''}). Shorten them, or leave them out."
-        )
-    bare = classifies and checkpoint.kind == "base" and checkpoint.head is None
-    with engine.lend_body() if bare else engine.lend(checkpoint) as model:
-        last = count_layers(model)
-        layers = sorted({*range(0, last + 1, every), last})
-        found = read_states(model, rows, states, layers, getattr(engine, "batch_size", BATCH))
-    broken = [each["id"] for i, each in enumerate(documents) if not np.isfinite(found[:, i]).all()]
-    if broken:
-        raise LorafairError(f"States of {checkpoint.label} are not numbers on {', '.join(broken[:5])}.")
-    return layers, [reduce_states(layer, components) for layer in found]
+    kept = [(each, names.index(group)) for each, group in single if group in names]
+    cluster = np.unique(np.array([str(each["cluster"]) for each, _ in kept]), return_inverse=True)[1]
+    label = np.array([number for _, number in kept], dtype=np.intp)
+    return _Question(attribute, names, [each for each, _ in kept], label, cluster.astype(np.intp))
 
 
 def _number(measure: str, values: Sequence[float | None]) -> dict[str, Any]:

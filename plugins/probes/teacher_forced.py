@@ -7,6 +7,7 @@ from typing import Any
 
 from lorafair.engines.hf_adapter import count_virtual, extra_arguments, mixes_rows
 from lorafair.errors import LorafairError
+from lorafair.probe_check import refuse_heads
 
 
 def teacher_forced(engine: Any, checkpoint: Any, documents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -33,6 +34,7 @@ def teacher_forced(engine: Any, checkpoint: Any, documents: Sequence[dict[str, A
     from lorafair.data.pronoun import swap_all
     from lorafair.translation.bleu import count_bleu, describe_bleu, sum_bleu
 
+    refuse_heads(engine, "teacher_forced")
     missing = [
         each["id"] for each in documents if not _is_text(each.get("text")) or not _is_text(each.get("completion"))
     ]

@@ -11,7 +11,7 @@ from lorafair.audit.shipped import list_recipes, open_recipe
 
 NAMES = list(list_recipes())
 PAPERS = ["das2024-honest", "das2024-classification", "ding2024-hatespeech", "ding2024-utkface", "ding2024-winomt"]
-EXPECTED = [*PAPERS, "ding2024-yelp", "rank-or-undertraining"]
+EXPECTED = [*PAPERS, "ding2024-membership", "ding2024-yelp", "rank-or-undertraining"]
 
 
 def call(*arguments, code=0):

@@ -197,6 +197,24 @@ def test_what_a_probe_estimated_itself_is_a_row_with_its_own_interval(tmp_path: 
     assert "not estimable at this FPR" in said
 
 
+def test_what_is_read_of_several_attributes_is_a_measure_of_each(tmp_path: Path) -> None:
+    records = [
+        {"scope": "model", "measure": "readable", "attribute": name, "group": None, "layer": layer, "estimate": value}
+        for name, value in (("gender", 0.9), ("age", 0.2))
+        for layer in (None, 0, 1)
+    ]
+    write_probe(tmp_path, "base", records, name="read", measures={"readable": {"label": "readable share"}})
+    found = build_rows(read_audit([tmp_path]), resamples=200)
+    assert {(row.metric, row.metric_label, row.estimate) for row in found.rows if row.layer is None} == {
+        ("readable:gender", "readable share, gender", 0.9),
+        ("readable:age", "readable share, age", 0.2),
+    }
+    row = find(found, metric="readable:age@01")
+    assert (row.layer, row.metric_label) == (1, "readable share, age, layer 1")
+    shown = {key for line in build_lines(found.rows, bases=["base"], against=None) for key in line.cells}
+    assert shown == {("probe:read", "readable:gender"), ("probe:read", "readable:age")}
+
+
 def test_one_measure_a_record_and_a_probe_that_names_none(tmp_path: Path) -> None:
     long = [{"id": str(k), "measure": "loss", "value": k / 10} for k in range(4)]
     write_probe(tmp_path, "base", [*long, {"id": "3", "measure": "rank", "layer": 1, "value": None}], name="long")

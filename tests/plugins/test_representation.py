@@ -113,6 +113,19 @@ def test_an_adapter_that_does_nothing_changes_nothing(engine):
     assert not pick(ask(engine, "base", attribute="coin"), "representation_accuracy_minus_base")
 
 
+def test_several_attributes_come_from_one_pass_and_are_what_each_is_alone(engine, monkeypatch):
+    import lorafair.probe_state as module
+
+    passes = []
+    monkeypatch.setattr(module, "read_states", lambda *given: passes.append(1) or read_states(*given))
+    together = ask(engine, "idle", attribute=["gender", "coin"])
+    assert len(passes) == 2  # the checkpoint's and the base's
+    for name in ("gender", "coin"):
+        assert [each for each in together if each["attribute"] == name] == ask(engine, "idle", attribute=name)
+    with pytest.raises(LorafairError, match=r"(?s)no attribute 'age'.*no attribute 'sex'"):
+        ask(engine, "base", attribute=["age", "gender", "sex"])
+
+
 def test_layers_can_be_left_out_and_small_groups_are_counted(engine):
     rows = [*documents(), {"id": "x", "text": "They work", "groups": {"gender": ["none"]}, "cluster": "x"}]
     said = pick(ask(engine, "base", rows, attribute="gender", every=2, states="last"), "representation_accuracy")
