@@ -86,11 +86,12 @@ def make_copies(files: Sequence[tuple[Path, str, Mapping[str, Any]]]) -> None:
         return
 
     def make(k: int) -> None:
+        path, task, metadata = missing[k]
         with contextlib.suppress(Exception):
-            load_columns(*missing[k], Shared(), [])
+            load_columns(path, task, metadata, Shared(), [])
 
-    old = [one for one in large if _list_copies(one[0])]
-    missing = [one for one in large if one not in old]
+    copied = {path for path, _, _ in large if _list_copies(path)}
+    old, missing = ([one for one in large if (one[0] in copied) is there] for there in (True, False))
     if old:  # whether copies are of this code and of this user, one of them tells
         path, task, metadata = old[0]
         with contextlib.suppress(OSError):

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import runpy
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from lorafair.plugins.metrics.rate import rate
 
 from lorafair import fork, sample_copy
 from lorafair.fork import share_work
 from lorafair.leaderboard import descriptive, measurement
+from lorafair.leaderboard.measurement import find_first
 from lorafair.leaderboard.row import build_rows
 from lorafair.samples import read_audit
 from lorafair.statistics import compare
+from lorafair.statistics.pair import Column
 
 write_audit = runpy.run_path(str(Path(__file__).parent / "report" / "conftest.py"))["write_audit"]
 TASKS = {
@@ -113,3 +119,16 @@ def test_copies_and_rows_are_those_of_one_process(tmp_path: Path, monkeypatch: p
                     assert told == wanted, name
     assert any(c.verdict == "worse" for row in apart.rows for c in row.comparisons)
     sample_copy._find_key.cache_clear()
+
+
+def test_columns_that_say_the_same_are_measured_once() -> None:
+    cluster, member = np.arange(6) // 2, np.ones((6, 1), dtype=bool)
+    shape: dict[str, Any] = {"cluster": cluster, "groups": {"g": member}, "names": {"g": ("a",)}}
+    zero, minus = np.zeros(6), np.array([-0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+
+    def make(metric: str, **values: np.ndarray) -> Column:
+        return Column("t", metric, values, higher_is_better=True, **shape)
+
+    columns = [make("a", x=zero, y=zero), make("b", x=zero, y=zero + 1), make("c", x=minus, y=zero), make("d", x=zero)]
+    columns += [replace(columns[0], rates=False), replace(columns[0], function=rate), replace(columns[0], resamples=9)]
+    assert find_first(columns) == [0, 1, 0, 3, 4, 5, 6]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -53,18 +54,42 @@ def measure_columns(
     pairs: dict[str, list[Pair]] = {}
     asked_again = {reference for each in references.values() for reference in each}
 
-    def measure_one(place: int) -> tuple[dict[str, Summary], list[tuple[str, str, Summary]]]:
-        column = columns[place]
+    first = find_first(columns)
+    few = sorted(set(first))
+
+    def measure_one(k: int) -> tuple[dict[str, Summary], list[tuple[str, str, Summary]]]:
+        column = columns[few[k]]
         return _measure(column, references, asked_again, function, _settle(column, function, settings, choice))
 
-    weights = [column.weigh(settings.resamples) * len(column.values) for column in columns]
-    alone = [k for k, column in enumerate(columns) if getattr(column.function or function, "alone", False)]
-    made = share_work(measure_one, weights, least=LEAST, alone=alone)
-    for column, (found, apart) in zip(columns, made, strict=True):
+    weights = [columns[place].weigh(settings.resamples) * len(columns[place].values) for place in few]
+    alone = [k for k, place in enumerate(few) if getattr(columns[place].function or function, "alone", False)]
+    made = dict(zip(few, share_work(measure_one, weights, least=LEAST, alone=alone), strict=True))
+    for column, place in zip(columns, first, strict=True):
+        found, apart = made[place]
         summaries |= {(column.task, column.metric, label): summary for label, summary in found.items()}
         for label, reference, summary in apart:
             pairs.setdefault(reference, []).append(Pair(column, label, reference, summary))
     return summaries, pairs
+
+
+def find_first(columns: Sequence[Column]) -> list[int]:
+    """For each column the place of the first that says the same of every model: it is measured for all of them.
+
+    Means only: where every label is positive, accuracy, true positive rate and selection rate are one number.
+    """
+    places: dict[object, int] = {}
+    first = []
+    for place, column in enumerate(columns):
+        key: object = place
+        if column.function is None and column.tables is None:
+            said = hashlib.sha256()
+            for label, values in column.values.items():
+                said.update(f"{len(label)} {label} {len(values)} ".encode())
+                said.update((values + 0.0).tobytes())
+            shape = (id(column.cluster), id(column.groups), id(column.names), column.rates, column.resamples)
+            key = (shape, said.digest())
+        first.append(places.setdefault(key, place))
+    return first
 
 
 def _settle(column: Column, function: Metric, settings: Settings, choice: Choice) -> Settings:

@@ -116,16 +116,18 @@ def claim(
         done[i].certain[attribute] = {
             n: certain_sign(contrasts[n], each, settings.alpha) for n, each in p_group.items()
         }
-    asked = list(tests)
+    every = {(i, attribute): _describe(done[i], attribute) for i, attribute in tests}
+    asked = list({told: key for key, told in every.items()}.items())  # columns that say the same are named once
 
     def name(k: int) -> dict[str, int]:
-        i, attribute = asked[k]
+        i, attribute = asked[k][1]
         return _name(pairs[i], attribute, done[i].certain[attribute], metric, settings)
 
-    weights = [_weigh(done[i], attribute, settings) for i, attribute in asked]
-    alone = [k for k, (i, _) in enumerate(asked) if getattr(pairs[i].column.function or metric, "alone", False)]
-    for (i, attribute), named in zip(asked, share_work(name, weights, least=LEAST, alone=alone), strict=True):
-        done[i].named[attribute] = named
+    weights = [_weigh(done[i], attribute, settings) for _, (i, attribute) in asked]
+    alone = [k for k, (_, (i, _)) in enumerate(asked) if getattr(pairs[i].column.function or metric, "alone", False)]
+    named = dict(zip((told for told, _ in asked), share_work(name, weights, least=LEAST, alone=alone), strict=True))
+    for (i, attribute), told in every.items():
+        done[i].named[attribute] = dict(named[told])
     return done
 
 
@@ -142,6 +144,11 @@ def _list_tests(pair: Pair, attribute: str, settings: Settings) -> dict[str, flo
     }
     confirmed = confirm_groups({name: one for name, (one, _) in claimed.items()}, odds)
     return {name: max(p, confirmed[name]) for name, (_, p) in claimed.items()}
+
+
+def _describe(pair: Pair, attribute: str) -> tuple[object, ...]:
+    """All that the names of an attribute's groups depend on."""
+    return id(pair.summary), attribute, pair.column.higher_is_better, *pair.certain[attribute].items()
 
 
 def _weigh(pair: Pair, attribute: str, settings: Settings) -> float:

@@ -46,8 +46,9 @@ _kept: list[tuple[tuple[Any, ...], Shape]] = []
 def find_shape(table: Table) -> Shape:
     """The shape of a table: the same for tables that share their groups, clusters and counts."""
     of = (table.groups, table.names, table.cluster, table.count)
-    for made_of, shape in reversed(_kept):
+    for made_of, known in reversed(_kept):
         if all(one is other for one, other in zip(of, made_of, strict=True)):
+            shape: Shape = known
             return shape
     found = _make(table)
     if sum(len(codes) for codes in found.codes.values()) <= SMALL:

@@ -120,7 +120,7 @@ def summarise(
     sampled.draw.make_room()
     shape, clusters = find_shape(table), table.clusters
 
-    def settle(keys: dict[str, tuple[str, str | None]], ends: float, *, apart: bool = False) -> dict[str, Estimate]:
+    def settle(keys: Mapping[str, tuple[str, str | None]], ends: float, *, apart: bool = False) -> dict[str, Estimate]:
         """The estimates, with simultaneous intervals unless they stand apart."""
         shares = exact and not signed and all(rest is None for _, rest in keys.values())
         estimate = estimate_each if apart else estimate_family
