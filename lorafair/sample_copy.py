@@ -15,18 +15,22 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from lorafair import answer, expression, group_mapping, sample_column, sample_line
 from lorafair.answer import Answers
+from lorafair.fork import count_processes, share_work
 from lorafair.group_mapping import find_mapping
 from lorafair.sample_column import Columns, Shared, digest_list, read_columns
 
 SMALL = 262_144
 """Bytes of a samples file below which reading it is as fast."""
+MUCH = 64_000_000
+"""Bytes of samples files from which on several processes read them."""
 _CODE = (answer, expression, group_mapping, sample_column, sample_line)
 _TOLD = ("direction", "labels", "blank")
 _LISTS = ("keys", "clusters", "groups")
@@ -51,7 +55,7 @@ def load_columns(
     data = path.read_bytes()
     key = _find_key() if len(data) >= SMALL and os.environ.get("LORAFAIR_COPIES") != "0" else None
     if key is not None:
-        key = hmac.digest(key, _describe(data, path, task, metadata), "sha256")
+        key = _make_key(key, data, path, task, metadata)
         found = _read(path, key, shared)
         if found is not None:
             return found
@@ -67,12 +71,42 @@ def load_columns(
     return columns
 
 
-def _describe(data: bytes, path: Path, task: str, metadata: Mapping[str, Any]) -> bytes:
-    """All that a copy depends on beside the code."""
+def make_copies(files: Sequence[tuple[Path, str, Mapping[str, Any]]]) -> None:
+    """Write the copies that are not there yet, in several processes, where there is much to read.
+
+    Reading the samples then takes them from the copies; what fails here is told there.
+
+    Args:
+        files: (path, task, metadata) of each, as :func:`load_columns` takes them.
+    """
+    size = {path: path.stat().st_size for path, _, _ in files if path.is_file()}
+    large = [one for one in files if size.get(one[0], 0) >= SMALL and os.access(one[0].parent, os.W_OK)]
+    key = _find_key() if os.environ.get("LORAFAIR_COPIES") != "0" and count_processes() > 1 else None
+    if key is None or not large:
+        return
+
+    def make(k: int) -> None:
+        path, task, metadata = missing[k]
+        with contextlib.suppress(Exception):
+            load_columns(path, task, metadata, Shared(), [])
+
+    copied = {path for path, _, _ in large if _list_copies(path)}
+    old, missing = ([one for one in large if (one[0] in copied) is there] for there in (True, False))
+    if old:  # whether copies are of this code and of this user, one of them tells
+        path, task, metadata = old[0]
+        with contextlib.suppress(OSError):
+            if _read(path, _make_key(key, path.read_bytes(), path, task, metadata), Shared()) is None:
+                missing = large
+    if sum(size[path] for path, _, _ in missing) >= MUCH:
+        share_work(make, [size[path] for path, _, _ in missing], least=MUCH)
+
+
+def _make_key(key: bytes, data: bytes, path: Path, task: str, metadata: Mapping[str, Any]) -> bytes:
+    """The key for all that a copy depends on beside the code."""
     mapping = find_mapping(task)
     fields = None if mapping is None else dict(mapping.fields)
     rest = json.dumps([path.name, task, metadata, fields], sort_keys=True, default=str).encode()
-    return hashlib.sha256(data).digest() + hashlib.sha256(rest).digest()
+    return hmac.digest(key, hashlib.sha256(data).digest() + hashlib.sha256(rest).digest(), "sha256")
 
 
 @cache
@@ -181,14 +215,25 @@ def _unpack(data: bytes, shared: Shared) -> Columns:
 
     def texts(name: str, read: Any = None) -> list[Any]:
         column = table.column(name).combine_chunks()
-        words = [read(word) if read else word for word in column.dictionary.to_pylist()]
-        return [None if k is None else words[k] for k in column.indices.to_pylist()]
+        words = [read(word) if read else word for word in column.dictionary.to_pylist()] + [None]
+        return [words[k] for k in column.indices.fill_null(-1).to_numpy().tolist()]
+
+    def lists(name: str) -> list[list[float]]:
+        column = table.column(name).combine_chunks()
+        flat = column.values.to_numpy().tolist()
+        return [flat[start:end] for start, end in pairwise(column.offsets.to_numpy().tolist())]
 
     answers = None
     if "answers" in told:
         rest = told["answers"]
-        logprobs = table.column("logprobs").to_pylist()
-        listed = texts("label"), texts("answer"), logprobs, numbers("prob"), texts("twin"), tuple(rest["classes"])
+        listed = (
+            texts("label"),
+            texts("answer"),
+            lists("logprobs"),
+            numbers("prob"),
+            texts("twin"),
+            tuple(rest["classes"]),
+        )
         answers = Answers(*listed, rest["positive"], rest["notes"])
     return Columns(
         numbers("doc_id"),

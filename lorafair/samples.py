@@ -16,7 +16,7 @@ from lorafair.identity import Model
 from lorafair.leaderboard.headless import find_headless
 from lorafair.result_folder import ResultFile, find_label, find_results, is_labelled
 from lorafair.sample_column import Columns, Shared
-from lorafair.sample_copy import load_columns
+from lorafair.sample_copy import load_columns, make_copies
 from lorafair.scores import read_direction, read_failures, read_scores
 
 if TYPE_CHECKING:
@@ -124,7 +124,9 @@ def read_audit(folders: Iterable[str | Path], labels: Mapping[str, str] | None =
     probed = read_probes(roots, lambda path: find_label(path, names), known, faults)
     faults += find_disagreements((task, label, one.results) for (label, task), one in sorted(newest.items()))
     shared = Shared()
-    samples = [_read_samples(one, task, shared, faults) for (_, task), one in sorted(newest.items(), key=_first)]
+    wanted = [(one, task) for (_, task), one in sorted(newest.items(), key=_first)]
+    make_copies([(_name_samples(one, task), task, _read_metadata(one, task)) for one, task in wanted])
+    samples = [_read_samples(one, task, shared, faults) for one, task in wanted]
     raise_faults("The results cannot be compared", dict.fromkeys(faults))
     everyone = list(probed.models.values())
     everyone += find_headless((one.results for one in models.values()), everyone)
@@ -137,12 +139,20 @@ def _first(item: tuple[tuple[str, str], ResultFile]) -> tuple[str, str]:
     return item[0]
 
 
+def _name_samples(found: ResultFile, task: str) -> Path:
+    return found.path.with_name(f"samples_{task}_{found.stamp}.jsonl")
+
+
+def _read_metadata(found: ResultFile, task: str) -> dict[str, Any]:
+    return _mapping(_mapping(found.results["configs"].get(task)).get("metadata"))
+
+
 def _read_samples(found: ResultFile, task: str, shared: Shared, faults: list[str]) -> Samples | None:
-    path = found.path.with_name(f"samples_{task}_{found.stamp}.jsonl")
+    path = _name_samples(found, task)
     if not path.is_file():
         faults.append(f"{found.path} has no {path.name} beside it: run the evaluation again with `--log_samples`.")
         return None
-    metadata = _mapping(_mapping(found.results["configs"].get(task)).get("metadata"))
+    metadata = _read_metadata(found, task)
     try:
         columns = load_columns(path, task, metadata, shared, faults)
     except OSError as error:

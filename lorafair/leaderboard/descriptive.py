@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from lorafair.fork import share_work
 from lorafair.leaderboard.applicable import Asked, list_tables, select_metrics
 from lorafair.leaderboard.column import find_usable
 from lorafair.leaderboard.frame import arrange_task
@@ -13,6 +14,7 @@ from lorafair.records import Comparison, Row
 from lorafair.samples import Audit
 from lorafair.statistics.descriptive import compare_described, describe
 from lorafair.statistics.grouping import average, spread
+from lorafair.statistics.pair import LEAST
 from lorafair.statistics.projection import METHOD
 from lorafair.statistics.summary import Settings
 from lorafair.statistics.table import Table
@@ -41,15 +43,30 @@ def describe_groups(
         metrics: of :func:`select_metrics`, the default ones if None.
     """
     metrics = [one for one in (select_metrics() if metrics is None else metrics) if one.descriptive]
-    found: list[Row] = []
-    for task in sorted({one.task for one in audit.samples}):
-        mine, frame, tables = arrange_task(audit, task)
-        like = {row.model: row for row in rows if row.task == task and row.kind == "overall"}
-        for metric in metrics:
-            own = {name for one in mine for name in one.values}  # a value of that name is shown in its place
-            for name, each in list_tables(metric, mine, frame, tables) if metric.name not in own else ():
-                found += _describe(metric, name, each, like, references, settings)
-        for row in (r for r in [*rows, *found] if r.task == task and r.kind == "gap" and r.metric in PARITY and tables):
+    tasks = sorted({one.task for one in audit.samples})
+    like: dict[str, dict[str, Row]] = {task: {} for task in tasks}
+    for row in rows:
+        if row.kind == "overall" and row.task in like:
+            like[row.task][row.model] = row
+    asked, weights = list[tuple[str, Asked]](), list[float]()
+    for task in tasks:
+        mine, frame, _ = arrange_task(audit, task)
+        own = {name for one in mine for name in one.values}  # a value of that name is shown in its place
+        asked += [(task, metric) for metric in metrics if metric.name not in own]
+        cells = float(settings.resamples) * len(mine) * (int(frame.cluster.max(initial=-1)) + 1)
+        weights += [cells] * (len(asked) - len(weights))
+
+    def make(k: int) -> list[Row]:
+        task, metric = asked[k]
+        each = list_tables(metric, *arrange_task(audit, task))
+        return [row for name, one in each for row in _describe(metric, name, one, like[task], references, settings)]
+
+    alone = [k for k, (_, metric) in enumerate(asked) if getattr(metric.function, "alone", False)]
+    made = share_work(make, weights, least=LEAST, alone=alone)
+    found = [row for each in made for row in each]
+    for row in (r for r in [*rows, *found] if r.kind == "gap" and r.metric in PARITY and r.task in like):
+        tables = arrange_task(audit, row.task)[2]
+        if tables:
             row.label_gap = _measure_labels(tables[row.model], str(row.attribute))
     return found
 

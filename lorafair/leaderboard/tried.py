@@ -13,7 +13,12 @@ from lorafair.statistics.table import Floats, Metric, Table
 
 
 class Tried:
-    """A stranger's metric; where it cannot be loaded or fails, NaN takes its place and ``failed`` says why."""
+    """A stranger's metric; where it cannot be loaded or fails, NaN takes its place and ``failed`` says why.
+
+    ``alone``: its plugin answers this process, and no fork of it.
+    """
+
+    alone = True
 
     def __init__(self, name: str) -> None:
         self.failed = ""

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lorafair.answer import Answers
 from lorafair.report.reliability import Curves
@@ -21,16 +22,22 @@ def collect_curves(audit: Audit) -> dict[str, Curves]:
     lm-eval's ``acc`` is 1.
     """
     found: dict[str, dict[tuple[str, str | None, str], list[Point]]] = {}
+    codes: dict[int, NDArray[np.intp]] = {}  # most models share the lists of clusters and groups
+    members: dict[int, dict[tuple[str | None, str], Any]] = {}
     for one in audit.samples:
         if one.answers is None or "acc" not in one.values:
             continue
         confidence = read_confidences(one.answers)
         right = np.array(one.values["acc"])
-        cluster = np.unique(one.clusters, return_inverse=True)[1].astype(np.intp)
+        if id(one.clusters) not in codes:
+            codes[id(one.clusters)] = np.unique(one.clusters, return_inverse=True)[1].astype(np.intp)
+        if id(one.groups) not in members:
+            members[id(one.groups)] = _list_members(one)
+        cluster = codes[id(one.clusters)]
         usable = ~np.isnan(confidence) & ~np.isnan(right)
         if usable.any():
             curves = found.setdefault(one.task, {})
-            for (attribute, group), inside in _list_members(one).items():
+            for (attribute, group), inside in members[id(one.groups)].items():
                 if (inside & usable).any():
                     curves[one.model, attribute, group] = draw_curve(confidence, right, cluster, inside & usable)
     return dict(found)

@@ -21,6 +21,7 @@ from lorafair.statistics.summary import Settings
 from lorafair.statistics.table import Floats, Table
 
 _COLUMNS = 512  # of one product
+_ROWS = 32  # of what is made of it at a time, so that it stays in the cache
 
 Key = tuple[str, str | None]
 """An estimand, and the one that is subtracted from it."""
@@ -58,15 +59,15 @@ class Resampled:
         return len(self.sums.times) == round(float(self.sums.times.sum()))
 
 
-def studentise_block(each: Sequence[Resampled], settings: Settings, block: int) -> list[list[Floats]]:
-    """(B,) studentised resamples of every estimand of each table, from the block's own resamples.
+def studentise_block(each: Sequence[Resampled], settings: Settings, block: int) -> list[Floats]:
+    """For each table (K, B) studentised resamples of its estimands, from the block's own resamples.
 
     Args:
         each: tables of means.
         settings: B (``resamples``) and seed.
         block: which further resamples, from 1 on.
     """
-    found: dict[int, list[Floats]] = {}
+    found: dict[int, Floats] = {}
     waiting: list[tuple[int, _Linear]] = []
     for i, one in enumerate(each):
         if one.linear is None:
@@ -102,10 +103,10 @@ def _take_sums(sampled: Sampled, keys: Sequence[Key]) -> list[list[Part]]:
     ]
 
 
-def _studentise(one: Resampled, draw: Draw) -> list[Floats]:
+def _studentise(one: Resampled, draw: Draw) -> Floats:
     draw.make_room()
     sampled = evaluate(one.sums, one.table, draw)
-    return [found.t for found in combine_all(_take_sums(sampled, one.keys), draw)]
+    return np.stack([found.t for found in combine_all(_take_sums(sampled, one.keys), draw)])
 
 
 def _make_linear(one: Resampled) -> _Linear | None:
@@ -123,12 +124,15 @@ def _make_linear(one: Resampled) -> _Linear | None:
     return _Linear(value, se, np.stack([each.influence for each in found]))
 
 
-def _multiply(each: Sequence[_Linear], draw: Draw) -> list[list[Floats]]:
+def _multiply(each: Sequence[_Linear], draw: Draw) -> list[Floats]:
     """The studentised resamples of several tables in one draw."""
     z = np.concatenate([one.influence for one in each])
     moved, squares = np.split(np.concatenate([z, z * z]) @ draw.weights.T / draw.clusters, 2)
-    error = np.sqrt(np.maximum(squares - moved**2, 0.0) / (draw.clusters - 1))
     value, se = (np.concatenate([getattr(one, name) for one in each]) for name in ("value", "se"))
-    t = divide_errors(moved, error, value, se)[0]
+    t = np.empty_like(moved)
+    for at in range(0, len(z), _ROWS):
+        some = slice(at, at + _ROWS)
+        error = np.sqrt(np.maximum(squares[some] - moved[some] ** 2, 0.0) / (draw.clusters - 1))
+        t[some] = divide_errors(moved[some], error, value[some], se[some])[0]
     ends = np.cumsum([len(one.value) for one in each])[:-1]
-    return [list(some) for some in np.split(t, ends)]
+    return np.split(t, ends)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from lorafair.fork import share_work
 from lorafair.statistics.confirmation import confirm_groups
 from lorafair.statistics.correction import adjust
 from lorafair.statistics.gap import compare_gaps
@@ -12,7 +13,7 @@ from lorafair.statistics.group_size import relate_to_share
 from lorafair.statistics.interval import Estimate
 from lorafair.statistics.margin import read_margin
 from lorafair.statistics.mcnemar import compare_answers
-from lorafair.statistics.pair import Column, Pair, sample_models
+from lorafair.statistics.pair import LEAST, Column, Pair, sample_models
 from lorafair.statistics.summary import Settings, Summary, clip_levels, summarise
 from lorafair.statistics.table import Metric
 from lorafair.statistics.verdict import certain_sign, name_groups
@@ -76,11 +77,10 @@ def claim(
     """Correct over the family of one reference and decide which groups a verdict names.
 
     The level family is checkpoints x tasks x metrics; the contrast family checkpoints x tasks x metrics x attributes,
-    each represented by its omnibus p (max-T over the groups).  Holm (or Benjamini-Hochberg) over each; a group's
-    adjusted p is at least its attribute's, and at least that of its confirmation in log-odds, which is by Holm over the
-    attribute's groups.  Cells that carry no
-    claim are not in the family, nor are those of metrics that are not ``primary``: they are exploratory.  Questions
-    with a margin have families of their own.
+    each represented by the smallest p of its groups on both scales: a group's is the larger of max-T's and that of its
+    confirmation in log-odds by Holm over the attribute's groups.  Holm (or Benjamini-Hochberg) over each; a group's
+    adjusted p is at least its attribute's.  Cells that carry no claim are not in the family, nor are those of metrics
+    that are not ``primary``: they are exploratory.  Questions with a margin have families of their own.
     """
     judged = [(i, pair) for i, pair in enumerate(pairs) if primary(pair.column)]
     levels = {
@@ -88,43 +88,72 @@ def claim(
         for i, pair in judged
         if pair.summary.overall.p is not None and pair.summary.carries_claim(settings)
     }
-    tests: dict[tuple[int, str], dict[str, float]] = {
-        (i, a): {
-            name: one.p_max
-            for name, one in found.items()
-            if one.p_max is not None and pairs[i].summary.carries_claim(settings, a, name)
-        }
+    tests = {
+        (i, attribute): p
         for i, pair in judged
-        for a, found in pair.summary.contrasts.items()
-        if a not in pair.column.conditions
+        for attribute in pair.summary.contrasts
+        if attribute not in pair.column.conditions and (p := _list_tests(pair, attribute, settings))
     }
     level_p = adjust(levels, settings.correction)
-    contrast_p = adjust({key: min(p.values()) for key, p in tests.items() if p}, settings.correction)
+    contrast_p = adjust({key: min(p.values()) for key, p in tests.items()}, settings.correction)
     within = _adjust_margins([(i, pairs[i], (None,)) for i in levels], settings)
-    keys = {i: [(a, name) for (j, a), p in tests.items() if j == i for name in p] for i, _ in judged}
+    keys: dict[int, list[_Key]] = {i: [] for i, _ in judged}
+    for (i, attribute), p in tests.items():
+        keys[i] += [(attribute, name) for name in p]
     within |= _adjust_margins([(i, pairs[i], tuple(names)) for i, names in keys.items()], settings)
+    margins: dict[int, dict[_Key, tuple[float, float]]] = {}
+    for (i, key), both in within.items():
+        margins.setdefault(i, {})[key] = both
     done = []
     for i, pair in enumerate(pairs):
-        margins = {key: p for (j, key), p in within.items() if j == i}
         level = level_p[i][0] if i in level_p else None
-        adjusted = replace(pair, p_level=level, p_contrast={}, certain={}, named={}, within=margins)
-        for attribute in pair.summary.contrasts:
-            if (i, attribute) not in contrast_p:
-                continue
-            whole, multiplier = contrast_p[i, attribute]
-            contrasts, odds = pair.summary.contrasts[attribute], pair.summary.changes.get(attribute, {})
-            confirmed = confirm_groups({name: contrasts[name] for name in tests[i, attribute]}, odds)
-            p_group = {
-                name: max(whole, min(1.0, multiplier * p), confirmed[name]) for name, p in tests[i, attribute].items()
-            }
-            certain = {name: certain_sign(contrasts[name], value, settings.alpha) for name, value in p_group.items()}
-            adjusted.p_contrast[attribute], adjusted.certain[attribute] = p_group, certain
-            adjusted.named[attribute] = _name(pair, attribute, certain, metric, settings)
-        done.append(adjusted)
+        done.append(replace(pair, p_level=level, p_contrast={}, certain={}, named={}, within=margins.get(i, {})))
+    for (i, attribute), p in tests.items():
+        whole, multiplier = contrast_p[i, attribute]
+        p_group = {name: max(whole, min(1.0, multiplier * each)) for name, each in p.items()}
+        contrasts = pairs[i].summary.contrasts[attribute]
+        done[i].p_contrast[attribute] = p_group
+        done[i].certain[attribute] = {
+            n: certain_sign(contrasts[n], each, settings.alpha) for n, each in p_group.items()
+        }
+    every = {(i, attribute): _describe(done[i], attribute) for i, attribute in tests}
+    asked = list({told: key for key, told in every.items()}.items())  # columns that say the same are named once
+
+    def name(k: int) -> dict[str, int]:
+        i, attribute = asked[k][1]
+        return _name(pairs[i], attribute, done[i].certain[attribute], metric, settings)
+
+    weights = [_weigh(done[i], attribute, settings) for _, (i, attribute) in asked]
+    alone = [k for k, (_, (i, _)) in enumerate(asked) if getattr(pairs[i].column.function or metric, "alone", False)]
+    named = dict(zip((told for told, _ in asked), share_work(name, weights, least=LEAST, alone=alone), strict=True))
+    for (i, attribute), told in every.items():
+        done[i].named[attribute] = dict(named[told])
     return done
 
 
 _Key = tuple[str, str] | None
+
+
+def _list_tests(pair: Pair, attribute: str, settings: Settings) -> dict[str, float]:
+    """p of the groups with a claim: the larger of max-T's and that of the confirmation in log-odds."""
+    contrasts, odds = pair.summary.contrasts[attribute], pair.summary.changes.get(attribute, {})
+    claimed = {
+        name: (one, one.p_max)
+        for name, one in contrasts.items()
+        if one.p_max is not None and pair.summary.carries_claim(settings, attribute, name)
+    }
+    confirmed = confirm_groups({name: one for name, (one, _) in claimed.items()}, odds)
+    return {name: max(p, confirmed[name]) for name, (_, p) in claimed.items()}
+
+
+def _describe(pair: Pair, attribute: str) -> tuple[object, ...]:
+    """All that the names of an attribute's groups depend on."""
+    return id(pair.summary), attribute, pair.column.higher_is_better, *pair.certain[attribute].items()
+
+
+def _weigh(pair: Pair, attribute: str, settings: Settings) -> float:
+    """About how long naming groups takes: nothing where no change is certain."""
+    return any(pair.certain[attribute].values()) * 2.0 * pair.column.weigh(settings.resamples)
 
 
 def _adjust_margins(

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from lorafair.statistics.exact import bound_level
-from lorafair.statistics.grouping import Mask, name_gap, sum_clusters
+from lorafair.statistics.grouping import Mask, name_gap
 from lorafair.statistics.interval import Estimate
 from lorafair.statistics.projection import METHOD, project_change
 from lorafair.statistics.resample import take_draw
@@ -126,19 +126,19 @@ def bound_levels(
     member = first.groups[attribute]
     masks = [member[:, k] for k in range(member.shape[1]) if member[:, k].any()]
     cells = [(one, mask) for one in each for mask in masks]
-    value_of, error, t = _studentise_means(cells, settings)
+    value_of, error, t, clusters = _studentise_means(each, masks, settings)
     large = [
-        first.count[mask].sum() >= settings.min_n and len(np.unique(first.cluster[mask])) >= settings.min_clusters
-        for _, mask in cells
+        first.count[mask].sum() >= settings.min_n and number >= settings.min_clusters
+        for mask, number in zip(masks, clusters, strict=True)
     ]
-    usable = np.array(large) & (error > 1e-9) & (np.isinf(t).mean(axis=0) <= LOST)
+    usable = np.tile(large, len(each)) & (error > 1e-9) & (np.isinf(t).mean(axis=1) <= LOST)
     ranges = [(float(one.y.min()), float(one.y.max())) for one in each]
     least = [0.0 if low >= 0 else -1.0 for low, _ in ranges]
     inside = [high <= 1 and low >= -1 for low, high in ranges]
     if not all(inside) and not usable.all():
         return None
     level = settings.alpha * usable.mean()  # alpha / g is left for each of the g cells that are bounded exactly
-    top = np.sort(np.abs(t[:, usable]).max(axis=1, initial=0.0))
+    top = np.sort(np.abs(t[usable]).max(axis=0, initial=0.0))
     quantile = top[min(len(top), int(np.ceil((1 - level) * (len(top) + 1)))) - 1]
     bounds = []
     for k, (one, mask) in enumerate(cells):
@@ -152,36 +152,50 @@ def bound_levels(
     return [bounds[k : k + len(masks)] for k in range(0, len(bounds), len(masks))]
 
 
-def _studentise_means(cells: Sequence[tuple[Table, Mask]], settings: Settings) -> tuple[Floats, Floats, Floats]:
-    """(g,) means of ``y`` over each cell, (g,) their standard errors, (B, g) studentised resamples.
+def _studentise_means(
+    tables: Sequence[Table], masks: Sequence[Mask], settings: Settings
+) -> tuple[Floats, Floats, Floats, list[int]]:
+    """The means of ``y`` over the rows of each mask, the masks of the first table first: g cells.
 
     With sums A and N of values and documents over clusters c, ``r = A / N`` and ``u_c = (A_c - r N_c) / N``:
     ``se^2 = C/(C-1) sum_c u_c^2``; in a resample the same with its weights, its r and its N.  A resample whose standard
     error is lost, below ``FLAT`` of the sample's, is infinite.
+
+    Returns:
+        (g,) means, (g,) their standard errors, (g, B) studentised resamples, and each mask's number of clusters.
     """
-    table = cells[0][0]
-    member = np.column_stack([mask.astype(np.float64) for _, mask in cells])
-    y = np.column_stack([one.y for one, _ in cells])
-    sums = [np.ascontiguousarray(sum_clusters(each, table).T) for each in (member * y, member)]
-    draw = take_draw(table.clusters, settings.resamples, settings.seed)
+    first, n = tables[0], tables[0].clusters
+    draw = take_draw(n, settings.resamples, settings.seed)
     draw.make_room()
-    places = [(draw.place(a), draw.place(n)) for a, n in zip(*sums, strict=True)]
+    rows = [np.flatnonzero(mask) for mask in masks]
+    codes = [first.cluster[each] for each in rows]
+
+    def add(values: Floats) -> list[Floats]:
+        return [np.bincount(code, values[each], n).astype(np.float64) for code, each in zip(codes, rows, strict=True)]
+
+    sums = [a for one in tables for a in add(one.y * one.count)], add(first.count) * len(tables)
+    places = [(draw.place(a), draw.place(b)) for a, b in zip(*sums, strict=True)]
     draw.prepare(places)
 
-    def multiply(one: int, other: int) -> Floats:
-        """(1 + B, g) means of the product of two sums over all clusters, and over those of each resample."""
-        drawn = np.column_stack([draw.product(at[one], at[other]) for at in places])
-        return np.vstack([np.mean(sums[one] * sums[other], axis=1), drawn])
+    def multiply(one: int, other: int) -> tuple[Floats, Floats]:
+        """(g,) and (g, B) means of the product of two sums, over all clusters and over those of each resample."""
+        whole = np.array([np.mean(a * b) for a, b in zip(sums[one], sums[other], strict=True)])
+        return whole, np.stack([draw.product(at[one], at[other]) for at in places])
 
-    def average(which: int) -> Floats:
-        drawn = np.column_stack([draw.mean(at[which]) for at in places])
-        return np.vstack([sums[which].mean(axis=1), drawn])
+    def average(which: int) -> tuple[Floats, Floats]:
+        whole = np.array([each.mean() for each in sums[which]])
+        return whole, np.stack([draw.mean(at[which]) for at in places])
 
+    parts = average(0), average(1), multiply(0, 0), multiply(0, 1), multiply(1, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        size = average(1)
-        r = average(0) / size
-        variance = (multiply(0, 0) - 2 * r * multiply(0, 1) + r * r * multiply(1, 1)) / size**2
-        error = np.sqrt(np.maximum(variance, 0.0) / (table.clusters - 1))
-        t = (r[1:] - r[0]) / error[1:]
-    t[~(error[1:] > np.maximum(FLAT * error[0], 1e-9)) | ~np.isfinite(t)] = np.inf
-    return r[0], error[0], t
+        (r, error), (drawn, errors) = (_divide_sums(*each, n) for each in zip(*parts, strict=True))
+        t = (drawn - r[:, None]) / errors
+    t[~(errors > np.maximum(FLAT * error, 1e-9)[:, None]) | ~np.isfinite(t)] = np.inf
+    return r, error, t, [int(np.count_nonzero(np.bincount(code))) for code in codes]
+
+
+def _divide_sums(a: Floats, n: Floats, aa: Floats, an: Floats, nn: Floats, clusters: int) -> tuple[Floats, Floats]:
+    """r and its standard error from the means of A, N and their products."""
+    r = a / n
+    variance = (aa - 2 * r * an + r * r * nn) / n**2
+    return r, np.sqrt(np.maximum(variance, 0.0) / (clusters - 1))

@@ -140,6 +140,6 @@ def _take_half(one: Estimate) -> float | None:
 
 @lru_cache(maxsize=4096)
 def _find_quantile(level: float, df: float) -> float:
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    return float(t.ppf(level, df))
+    return float(stdtrit(df, level))

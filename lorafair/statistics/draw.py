@@ -112,7 +112,7 @@ class Draw:
         """(B, K) means over the drawn clusters of the columns of a matrix (T, K)."""
         places = [self.place(column) for column in matrix.T]
         self.prepare([places], products=False)
-        return np.column_stack([self.mean(place) for place in places])
+        return np.stack([self.mean(place) for place in places]).T
 
 
 def draw_kinds(times: Floats, resamples: int, seed: int, block: int = 0) -> Draw:

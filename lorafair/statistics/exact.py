@@ -18,10 +18,10 @@ Mask = NDArray[np.bool_]
 
 def bound_proportion(hits: float, n: float, alpha: float = 0.05) -> tuple[float, float]:
     """Clopper-Pearson interval of ``hits`` (may be fractional) out of ``n``, two-sided, level 1 - alpha."""
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
-    low = 0.0 if hits <= 0 else float(beta.ppf(alpha / 2, hits, n - hits + 1))
-    high = 1.0 if hits >= n else float(beta.ppf(1 - alpha / 2, hits + 1, n - hits))
+    low = 0.0 if hits <= 0 else float(betaincinv(hits, n - hits + 1, alpha / 2))
+    high = 1.0 if hits >= n else float(betaincinv(hits + 1, n - hits, 1 - alpha / 2))
     return low, high
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "Studentised",
     "clip",
     "describe",
+    "estimate_each",
     "estimate_family",
     "estimate_one",
     "studentise",
@@ -53,9 +54,9 @@ class Estimate:
         if self.detectable is not None:
             return self.detectable if self.detectable < float("inf") else None
         if self.se and self.df is not None:
-            from scipy.stats import t
+            from scipy.special import stdtrit
 
-            return float(t.ppf(0.975, self.df) + t.ppf(0.80, self.df)) * self.se
+            return float(stdtrit(self.df, 0.975) + stdtrit(self.df, 0.80)) * self.se
         return None if not self.se else (1.959963984540054 + 0.8416212335729143) * self.se
 
     def excludes_zero(self) -> int:
@@ -91,22 +92,45 @@ def estimate_family(found: dict[str, Studentised], *, clusters: int, alpha: floa
     if not usable:
         return result
     share = len(usable) / len(found)
-    t = np.abs(np.column_stack([found[name].t for name in usable]))
-    top = t.max(axis=1)
+    t = np.abs(np.stack([found[name].t for name in usable]))
+    top = t.max(axis=0)
     n = len(top)
     quantile = float(np.sort(top)[min(n, int(np.ceil((1 - alpha * share) * (n + 1)))) - 1])
+    sizes = np.array([abs(found[name].value) / found[name].se for name in usable])[:, None]
+    alone, together = (np.count_nonzero(each >= sizes, axis=1).tolist() for each in (t, top))
     for k, name in enumerate(usable):
         one = found[name]
-        size = abs(one.value) / one.se
         result[name] = Estimate(
             one.value,
             one.se,
             one.value - quantile * one.se,
             one.value + quantile * one.se,
             describe(clusters, n, len(found)),
-            float((1 + np.sum(t[:, k] >= size)) / (n + 1)),
-            float(min(1.0, (1 + np.sum(top >= size)) / (n + 1) / share)),
+            (1 + alone[k]) / (n + 1),
+            min(1.0, (1 + together[k]) / (n + 1) / share),
         )
+    return result
+
+
+def estimate_each(found: dict[str, Studentised], *, clusters: int, alpha: float = 0.05) -> dict[str, Estimate]:
+    """:func:`estimate_one` of each, at once."""
+    result = {
+        name: Estimate(one.value if np.isfinite(one.value) else None, one.se if np.isfinite(one.se) else None)
+        for name, one in found.items()
+    }
+    usable = [name for name, one in found.items() if one.usable]
+    if not usable:
+        return result
+    size = np.array([abs(found[name].value) / found[name].se for name in usable])
+    t = np.abs(np.stack([found[name].t for name in usable]))
+    n = t.shape[1]
+    quantiles = np.sort(t, axis=1)[:, min(n, int(np.ceil((1 - alpha) * (n + 1)))) - 1]
+    p = (1 + np.count_nonzero(t >= size[:, None], axis=1)) / (n + 1)
+    said = describe(clusters, n)
+    for name, quantile, each in zip(usable, quantiles.tolist(), p.tolist(), strict=True):
+        one = found[name]
+        low, high = one.value - quantile * one.se, one.value + quantile * one.se
+        result[name] = Estimate(one.value, one.se, low, high, said, each, each)
     return result
 
 

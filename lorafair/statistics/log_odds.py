@@ -7,7 +7,7 @@ it is finite for a rate of 0 or 1; the shift is of order 1/N.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -72,8 +72,9 @@ def estimate_shares(
     *,
     clusters: int,
     alpha: float = 0.05,
+    estimate: Callable[..., dict[str, Estimate]] = estimate_family,
 ) -> dict[str, Estimate]:
-    """Simultaneous intervals of rates, made in log-odds by bootstrap-t and turned back.
+    """Intervals of rates, simultaneous ones, made in log-odds by bootstrap-t and turned back.
 
     Symmetric intervals of a rate far from one half are wrong on both sides; in log-odds their ends stay in [0, 1] and
     lie where the rate's distribution is.
@@ -83,6 +84,7 @@ def estimate_shares(
         keys: name -> key; ``documents``: name -> number behind the rate.
         made: key -> what was studentised before; the others are added.
         clusters: for the words of the method.
+        estimate: makes the intervals in log-odds; :func:`lorafair.statistics.interval.estimate_each` each by itself.
 
     Returns:
         name -> the rate, its standard error and interval; value and error only where bootstrap-t does not serve.
@@ -90,7 +92,7 @@ def estimate_shares(
     few = {name: documents[name] for name in keys if documents[name]}
     made = {} if made is None else made
     studentise_shares(sampled, {keys[name]: size for name, size in few.items()}, made)
-    done = estimate_family({name: made[keys[name]] for name in few}, clusters=clusters, alpha=alpha)
+    done = estimate({name: made[keys[name]] for name in few}, clusters=clusters, alpha=alpha)
     result = {}
     for name, key in keys.items():
         rate = float(sampled.estimate[sampled.keys.index(key)])

@@ -7,7 +7,7 @@ resample a product of (B, T) weights with (T, K) sums.  Clusters with equal sums
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lorafair.statistics.draw import Draw, draw_kinds
 from lorafair.statistics.grouping import average, divide, name_gap, spread
 from lorafair.statistics.resample import Sampled, take_draw
+from lorafair.statistics.shape import find_shape
 from lorafair.statistics.table import Floats, Metric, Table
 
 ALIKE = 8
@@ -37,9 +38,13 @@ class Sums:
     times: Floats
 
 
-def sample_mean(table: Table, *, resamples: int, seed: int) -> Sampled:
-    """The mean of ``y`` as :func:`lorafair.statistics.resample.sample` gives it, to rounding."""
-    return evaluate(add_up([table])[0], table, take_draw(table.clusters, resamples, seed))
+def sample_mean(table: Table, *, resamples: int, seed: int, sums: Sums | None = None) -> Sampled:
+    """The mean of ``y`` as :func:`lorafair.statistics.resample.sample` gives it, to rounding.
+
+    Args:
+        sums: of the table, where :func:`add_up` gave them before.
+    """
+    return evaluate(add_up([table])[0] if sums is None else sums, table, take_draw(table.clusters, resamples, seed))
 
 
 def prove_mean(metric: Metric, table: Table) -> bool:
@@ -63,56 +68,60 @@ def prove_mean(metric: Metric, table: Table) -> bool:
     return True
 
 
-def sample_kinds(tables: Sequence[Table], *, resamples: int, seed: int) -> list[Sampled] | None:
+def sample_kinds(
+    tables: Sequence[Table], *, resamples: int, seed: int, add: Callable[[], list[Sums]] | None = None
+) -> list[Sampled] | None:
     """The same of several models at once, with clusters that are equal for all of them drawn by kinds.
 
     Args:
         tables: of each model, over the same documents in the same order: only ``y`` differs.
         resamples: B.
         seed: of the resamples.
+        add: gives :func:`add_up` of the tables, where that is known.
 
     Returns:
         None where there are few clusters of a kind.
     """
-    found = add_kinds(tables)
+    found = add_kinds(tables, add)
     if len(found[0].times) == tables[0].clusters:
         return None
     draw = draw_kinds(found[0].times, resamples, seed)
     return [evaluate(sums, tables[0], draw) for sums in found]
 
 
-def add_kinds(tables: Sequence[Table]) -> list[Sums]:
+def add_kinds(tables: Sequence[Table], add: Callable[[], list[Sums]] | None = None) -> list[Sums]:
     """The sums of every model over kinds of clusters, or over the clusters where there are few of a kind."""
     kinds = _find_documents(tables)
     if kinds is None:
-        return _find_clusters(add_up(tables))
+        return _find_clusters(add_up(tables) if add is None else add())
     first, times = kinds
     return [replace(one, times=times) for one in add_up([_pick(table, first) for table in tables])]
 
 
-def add_up(tables: Sequence[Table]) -> list[Sums]:
-    """The sums of every model; what does not depend on ``y`` is shared."""
+def add_up(tables: Sequence[Table], documents: Floats | None = None) -> list[Sums]:
+    """The sums of every model; what does not depend on ``y`` is shared.
+
+    Args:
+        tables: over the same documents in the same order.
+        documents: of an earlier call for the same documents.
+    """
     first = tables[0]
-    inside: dict[str, NDArray[np.bool_] | None] = {"overall": None}
-    for attribute, member in first.groups.items():
-        inside |= {f"group:{attribute}={name}": member[:, k] for k, name in enumerate(first.names[attribute])}
-    for attribute, member in first.groups.items():
-        anybody = member.any(axis=1)
-        inside |= {f"rest:{attribute}={n}": anybody & ~member[:, k] for k, n in enumerate(first.names[attribute])}
-    rows = [np.arange(len(first.y)) if mask is None else np.flatnonzero(mask) for mask in inside.values()]
-    clusters = first.clusters
+    shape, clusters = find_shape(first), first.clusters
 
     def add(values: Floats) -> Floats:
-        sums = [np.bincount(first.cluster[each], weights=values[each], minlength=clusters) for each in rows]
-        return np.column_stack(sums).astype(np.float64)
+        sums = np.empty((len(shape.rows), clusters))
+        for k, (key, rows) in enumerate(shape.rows.items()):
+            weights = values if rows is None else values[rows]
+            sums[k] = np.bincount(shape.codes[key], weights=weights, minlength=clusters)
+        return sums.T
 
-    documents = add(first.count)
+    documents = add(first.count) if documents is None else documents
     found = []
     for table in tables:
         known = ~np.isnan(table.y)
         size = documents if known.all() else add(np.where(known, table.count, 0.0))
         total = add(np.where(known, table.count * table.y, 0.0))
-        found.append(Sums(tuple(inside), total, size, documents, np.ones(clusters)))
+        found.append(Sums(tuple(shape.rows), total, size, documents, np.ones(clusters)))
     return found
 
 
@@ -165,7 +174,7 @@ def evaluate(sums: Sums, table: Table, draw: Draw) -> Sampled:
     whole, size = sums.times @ sums.total, sums.times @ sums.size
     estimate = divide(whole, size)
     jackknife = divide(whole - sums.total, size - sums.size)
-    drawn = [draw.mean_all(sums.total), draw.mean_all(sums.size)]
+    drawn = draw.mean_all(sums.total), draw.mean_all(sums.size)
     bootstrap = divide(drawn[0], drawn[1])
     behind = sums.times @ sums.documents
     mass = sums.documents * clusters / np.where(behind > 0, behind, np.nan)
@@ -180,7 +189,7 @@ def evaluate(sums: Sums, table: Table, draw: Draw) -> Sampled:
 
     def arrange(matrix: Floats, of_gap: bool = True) -> Floats:
         spreads = {gap: spread(matrix[:, columns]) if of_gap else matrix[:, 0] for gap, columns in gaps.items()}
-        return np.column_stack([spreads[key] if key in spreads else matrix[:, place[key]] for key in order])
+        return np.stack([spreads[key] if key in spreads else matrix[:, place[key]] for key in order]).T
 
     return Sampled(
         tuple(order), arrange(estimate[None, :])[0], arrange(jackknife), arrange(bootstrap), arrange(mass, False), draw

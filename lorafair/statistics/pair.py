@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from lorafair.statistics.confirmation import join_scales
 from lorafair.statistics.interval import Estimate
-from lorafair.statistics.mean import prove_mean, sample_kinds, sample_mean
+from lorafair.statistics.mean import Sums, add_up, prove_mean, sample_kinds, sample_mean
 from lorafair.statistics.resample import Sampled, sample, take_draw
 from lorafair.statistics.summary import Settings, Summary
 from lorafair.statistics.table import Floats, Metric, Table, number_clusters
 from lorafair.statistics.terms import Added, add_terms, sample_alike, sample_terms
+
+LEAST = 100_000_000
+"""Cells of resamples from which on the work on columns is shared out to several processes."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,10 @@ class Column:
     conditions: frozenset[str] = frozenset()
     rates: bool = True
     resamples: int | None = None
+
+    def weigh(self, resamples: int) -> float:
+        """Cells of a draw over its clusters: about how long one estimate takes."""
+        return float(resamples) * (int(self.cluster.max(initial=-1)) + 1)
 
     def table(self, label: str, minus: str | None = None) -> tuple[Table, NDArray[np.bool_]]:
         """A model's (or a pair's difference's) scored documents, with clusters numbered from 0, and which they are."""
@@ -134,7 +141,9 @@ def sample_models(
     of = (scored.tobytes(), keep)
     kinds = None
     if closed and alike:
-        kinds = sample_kinds([column.narrow(label, table, scored) for label in labels], **drawn)
+        each = [column.narrow(label, table, scored) for label in labels]
+        several = zip(labels, each, strict=True)
+        kinds = sample_kinds(each, **drawn, add=lambda: [_add_up(column, label, one, of) for label, one in several])
     elif hasattr(function, "terms") and alike:
         kinds = _sample_alike(function, column, labels, table, scored, of, drawn)
     if kinds is not None:
@@ -148,7 +157,7 @@ def sample_models(
             if added is not None:
                 column.cache[key] = sample_terms(added, take_draw(mine.clusters, settings.resamples, settings.seed))
             elif closed or (column.is_mean(metric) and prove_mean(function, mine)):
-                column.cache[key] = sample_mean(mine, **drawn)
+                column.cache[key] = sample_mean(mine, **drawn, sums=_add_up(column, label, mine, of))
             else:
                 column.cache[key] = sample(function, mine, **drawn)
         found.append(column.cache[key])
@@ -156,6 +165,16 @@ def sample_models(
 
 
 _Of = tuple[bytes, tuple[str, tuple[str, ...]] | None]
+
+
+def _add_up(column: Column, label: str, mine: Table, of: _Of) -> Sums:
+    """A model's sums of values and documents, made once for the same documents and groups."""
+    key, shared = (label, "mean", *of), (None, "mean", *of)
+    if key not in column.cache:
+        (found,) = add_up([mine], column.cache.get(shared))
+        column.cache[key], column.cache[shared] = found, found.documents
+    made: Sums = column.cache[key]
+    return made
 
 
 def _sample_alike(

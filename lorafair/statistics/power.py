@@ -6,8 +6,8 @@ variance is ``a / S + v / C`` (:mod:`lorafair.statistics.crossed`).  A verdict o
 difference and in log-odds, against what the other groups' odds did in common
 (:mod:`lorafair.statistics.confirmation`): its power is at least the sum of both powers minus 1.  Where the groups'
 rates are alike that change has the variance of a contrast of log-odds.  Over m tests and g groups alpha is
-``alpha / (m g)`` (the first step of Holm, and at most what max-T leaves to each group), for the one-sided confirmation
-in log-odds ``alpha / g``.
+``alpha / (m g)`` (the first step of Holm, and at most what max-T leaves to each group), two-sided for the difference
+and one-sided for the confirmation in log-odds.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def compute_power(question: Question, clusters: int, completions: float = 1.0) -
     found = _power(question.difference, clusters - 1, variance, level / question.tests / 2)
     if question.log_odds is not None:
         odds = question.log_odds.variance(completions) / clusters + question.log_odds.unseen / clusters**2
-        found += _power(question.log_odds, clusters - 1, odds, level) - 1
+        found += _power(question.log_odds, clusters - 1, odds, level / question.tests) - 1
     return max(0.0, found)
 
 

@@ -157,8 +157,11 @@ def divide_errors(moved: Floats, error: Floats, value: Floats, se: Floats) -> tu
         value, se: (S,) the estimates and theirs.
     """
     flat = ~(error > np.maximum(FLAT * se, 1e-9 * np.maximum(1.0, np.abs(value)))[:, None])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(flat, np.where(np.abs(moved) < 1e-12, 0.0, np.inf), moved / error)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        t = moved / error
+        if not flat.any() and np.isfinite(t.sum()):  # as nearly always
+            return t, np.zeros(len(t))
+    t = np.where(flat, np.where(np.abs(moved) < 1e-12, 0.0, np.inf), t)
     t[np.isnan(t)] = np.inf
     return t, np.mean(flat | np.isinf(t), axis=1)
 

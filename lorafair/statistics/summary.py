@@ -11,13 +11,14 @@ import numpy as np
 from lorafair.statistics.between import estimate_between
 from lorafair.statistics.confirmation import assess_change, compare_changes
 from lorafair.statistics.detection import Scales, correlate, detect_changes
-from lorafair.statistics.exact import Mask, bound_estimate
+from lorafair.statistics.exact import bound_estimate
 from lorafair.statistics.grouping import name_gap
-from lorafair.statistics.interval import Estimate, clip, estimate_family
+from lorafair.statistics.interval import Estimate, clip, estimate_each, estimate_family
 from lorafair.statistics.log_odds import compare_log_odds, estimate_shares, studentise_shares
 from lorafair.statistics.margin import judge_margin
 from lorafair.statistics.projection import project_gap
 from lorafair.statistics.resample import Sampled
+from lorafair.statistics.shape import find_shape
 from lorafair.statistics.studentised import Studentised, combine_all, list_columns, take_part
 from lorafair.statistics.table import Table
 
@@ -117,33 +118,35 @@ def summarise(
     logits: dict[str, Studentised] = {}
     part = cache(partial(take_part, sampled))
     sampled.draw.make_room()
+    shape, clusters = find_shape(table), table.clusters
 
-    def settle(
-        keys: dict[str, tuple[str, str | None]], masks: dict[str, tuple[Mask | None, Mask | None]], ends: float
-    ) -> dict[str, Estimate]:
+    def settle(keys: Mapping[str, tuple[str, str | None]], ends: float, *, apart: bool = False) -> dict[str, Estimate]:
+        """The estimates, with simultaneous intervals unless they stand apart."""
         shares = exact and not signed and all(rest is None for _, rest in keys.values())
+        estimate = estimate_each if apart else estimate_family
         if shares:
-            inside = {name: masks[name][0] for name in keys}
-            n = {name: int(table.count.sum() if m is None else table.count[m].sum()) for name, m in inside.items()}
+            n = {name: shape.documents[key] for name, (key, _) in keys.items()}
             named = {name: key for name, (key, _) in keys.items()}
-            done = estimate_shares(sampled, named, n, logits, clusters=table.clusters, alpha=settings.alpha)
+            done = estimate_shares(
+                sampled, named, n, logits, clusters=clusters, alpha=settings.alpha, estimate=estimate
+            )
         else:
             make(keys.values())
             family = {name: studentised[two] for name, two in keys.items()}
-            done = estimate_family(family, clusters=table.clusters, alpha=settings.alpha)
+            done = estimate(family, clusters=clusters, alpha=settings.alpha)
         for name, one in done.items():
             if settings.margin is not None and signed:
                 one = judge_margin(one, family[name], settings.margin)
             if exact and one.low is None:
-                group, rest = masks[name]
+                group, rest = keys[name]
                 one = bound_estimate(
                     table,
                     one.value,
                     one.se,
-                    group=group,
-                    rest=rest,
+                    group=shape.mask(group, len(table.y)),
+                    rest=None if rest is None else shape.mask(rest, len(table.y)),
                     signed=signed,
-                    family=len(keys),
+                    family=1 if apart else len(keys),
                     alpha=settings.alpha,
                     seed=settings.seed,
                     resamples=max(settings.resamples, settings.most if signed else 0),
@@ -163,45 +166,33 @@ def summarise(
     names_of = {a: table.names[a] for a in table.groups if f"group:{a}={table.names[a][0]}" in sampled.keys}
     every = [f"{a}={name}" for a, names in names_of.items() for name in names]
     if exact and not signed:
-        inside = {f"{a}={k}": table.groups[a][:, i] for a, names in names_of.items() for i, k in enumerate(names)}
-        n = {f"group:{each}": int(table.count[inside[each]].sum()) for each in every}
-        studentise_shares(sampled, {"overall": int(table.count.sum())} | n, logits)
+        documents = {key: shape.documents[key] for key in ("overall", *(f"group:{each}" for each in every))}
+        studentise_shares(sampled, documents, logits)
         make((f"group:{each}", f"rest:{each}") for each in every)
     else:
         make([("overall", None), *((f"group:{each}", None) for each in every)])
         make((f"group:{each}", f"rest:{each}") for each in every)
     end = 1.0 if exact else np.inf
-    overall = settle({"": ("overall", None)}, {"": (None, None)}, end)[""]
-    found = Summary(overall, int(table.count.sum()), _count_clusters(table, np.ones(len(table.y), dtype=bool)))
-    for attribute, member in table.groups.items():
-        names = table.names[attribute]
-        if f"group:{attribute}={names[0]}" not in sampled.keys:
-            continue  # a metric that is about groups itself gives none
-        inside = {name: member[:, k] for k, name in enumerate(names)}
-        anybody = member.any(axis=1)
-        outside = {name: anybody & ~mask for name, mask in inside.items()}
-        found.group_n[attribute] = {name: int(table.count[mask].sum()) for name, mask in inside.items()}
-        found.group_clusters[attribute] = {name: _count_clusters(table, mask) for name, mask in inside.items()}
+    overall = settle({"": ("overall", None)}, end)[""]
+    found = Summary(overall, shape.documents["overall"], shape.clusters["overall"])
+    for attribute, names in names_of.items():  # a metric that is about groups itself gives none
         level = {name: (f"group:{attribute}={name}", None) for name in names}
-        alone: dict[str, tuple[Mask | None, Mask | None]] = {name: (inside[name], None) for name in names}
-        found.levels[attribute] = {name: settle({name: level[name]}, {name: alone[name]}, end)[name] for name in names}
+        against = {name: (f"group:{attribute}={name}", f"rest:{attribute}={name}") for name in names}
+        found.group_n[attribute] = {name: shape.documents[key] for name, (key, _) in against.items()}
+        found.group_clusters[attribute] = {name: shape.clusters[key] for name, (key, _) in against.items()}
+        found.levels[attribute] = settle(level, end, apart=True)
         claimed = [name for name in names if found.carries_claim(settings, attribute, name)]
         families = [claimed] + [[name] for name in names if name not in claimed]  # max-T over the first
-        against = {name: (f"group:{attribute}={name}", f"rest:{attribute}={name}") for name in names}
-        both: dict[str, tuple[Mask | None, Mask | None]] = {name: (inside[name], outside[name]) for name in names}
-        done = {k: v for f in families for k, v in settle({n: against[n] for n in f}, both, 2 * end).items()}
+        done = {k: v for f in families for k, v in settle({n: against[n] for n in f}, 2 * end).items()}
         found.contrasts[attribute] = {name: done[name] for name in names}
         if scales is not None:
-            whole = int(table.count[anybody].sum())
-            sizes = {name: (n, whole - n) for name, n in found.group_n[attribute].items()}
+            sizes = {name: (shape.documents[key], shape.documents[rest]) for name, (key, rest) in against.items()}
             odds = compare_log_odds(scales, attribute, sizes)
             each = [{name: odds[name] for name in family if name in odds} for family in families]
-            done = {
-                k: v for f in each for k, v in estimate_family(f, clusters=table.clusters, alpha=settings.alpha).items()
-            }
+            done = {k: v for f in each for k, v in estimate_family(f, clusters=clusters, alpha=settings.alpha).items()}
             found.log_odds[attribute] = done
             n = {name: size for name, size in found.group_n[attribute].items() if size}
-            few = {k: min(found.group_clusters[attribute][k], _count_clusters(table, outside[k])) for k in odds}
+            few = {name: min(shape.clusters[key] for key in against[name]) for name in odds}
             moved = {name: compare_changes(scales, attribute, name, n) for name in odds}
             found.changes[attribute] = {name: assess_change(one, few[name]) for name, one in moved.items()}
             detected = {}
@@ -216,7 +207,7 @@ def summarise(
         if signed:
             found.gaps[attribute] = Estimate(gap if np.isfinite(gap) else None, method="descriptive")
         else:
-            together = settle({name: level[name] for name in names if found.group_n[attribute][name]}, alone, end)
+            together = settle({name: level[name] for name in names if found.group_n[attribute][name]}, end)
             found.gaps[attribute] = project_gap(gap, together)
             found.between[attribute] = estimate_between(sampled, [level[name][0] for name in claimed], settings.alpha)
     return found
@@ -232,10 +223,6 @@ def _list_moments(sampled: Sampled, scales: tuple[Sampled, ...] | None, table: T
                 yield list_columns([take_part(sampled, key) for key in keys], sampled.draw)
                 if scales is not None:
                     yield list_columns([take_part(one, key) for one in scales for key in keys], sampled.draw)
-
-
-def _count_clusters(table: Table, inside: Mask) -> int:
-    return int(np.count_nonzero(np.bincount(table.cluster[inside], minlength=1)))
 
 
 def clip_levels(found: Summary, low: float, high: float) -> Summary:

@@ -7,7 +7,7 @@ survive a correction over the family without every interval taking as many.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -42,7 +42,7 @@ def sharpen(pairs: Sequence[Pair], metric: Metric, settings: Settings) -> list[P
         if not left:
             break
         for one, t in zip(left, studentise_block([one.resampled for one in left], settings, block), strict=True):
-            one.add(dict(zip(one.found, t, strict=True)), settings)
+            one.add(t, settings)
     for i, one in tallies.items():
         done[i] = one.write(done[i], settings)
     return done
@@ -75,17 +75,25 @@ class _Tally:
             if kind != "p" or key is None
         )
 
-    def add(self, t: Mapping[_Key, Floats], settings: Settings) -> None:
-        """Count over one more block of resamples, of which these are the studentised ones."""
-        tops = {
-            attribute: np.max([np.abs(t[attribute, name]) for name in members], axis=0)
-            for attribute, (members, _) in self.families.items()
-        }
+    def add(self, t: Floats, settings: Settings) -> None:
+        """Count over one more block of resamples; ``t`` (K, B) are the studentised ones of ``found``."""
         self.n += settings.resamples
-        for key, one in self.found.items():
-            top = np.abs(t[key]) if key is None else tops[key[0]]
-            more = _count(one, t[key], top, settings.margin)
-            self.counts[key] = {kind: count + more[kind] for kind, count in self.counts[key].items()}
+        place = {key: k for k, key in enumerate(self.found)}
+        value, error = (
+            np.array([[float(getattr(one, name) or other)] for one in self.found.values()])
+            for name, other in (("value", 0.0), ("se", 1.0))
+        )
+        far, size = np.abs(t), np.abs(value) / error
+        more = {"p": np.count_nonzero(far >= size, axis=1), "p_max": np.zeros(len(t), dtype=np.intp)}
+        for attribute, (members, _) in self.families.items():
+            mine = [place[attribute, name] for name in members]
+            more["p_max"][mine] = np.count_nonzero(far[mine].max(axis=0) >= size[mine], axis=1)
+        if settings.margin is not None:
+            lost = np.isinf(t)
+            more["p_above"] = np.count_nonzero((t <= (value - settings.margin) / error) | lost, axis=1)
+            more["p_below"] = np.count_nonzero((t >= (value + settings.margin) / error) | lost, axis=1)
+        for key, each in self.counts.items():
+            self.counts[key] = {kind: count + int(more[kind][place[key]]) for kind, count in each.items()}
 
     def write(self, pair: Pair, settings: Settings) -> Pair:
         """The pair with the p values of these counts."""
@@ -137,15 +145,3 @@ def _is_counted(one: Estimate) -> bool:
 
 def _name(key: _Key) -> tuple[str, str | None]:
     return ("overall", None) if key is None else (f"group:{key[0]}={key[1]}", f"rest:{key[0]}={key[1]}")
-
-
-def _count(one: Estimate, t: Floats, top: Floats, margin: float | None) -> dict[str, int]:
-    """Resamples of a block that lie beyond what was observed."""
-    value, se = float(one.value or 0.0), float(one.se or 1.0)
-    size = abs(value) / se
-    counts = {"p": int(np.sum(np.abs(t) >= size)), "p_max": int(np.sum(top >= size))}
-    if margin is not None:
-        lost = np.isinf(t)
-        counts["p_above"] = int(np.sum((t <= (value - margin) / se) | lost))
-        counts["p_below"] = int(np.sum((t >= (value + margin) / se) | lost))
-    return counts

