@@ -44,7 +44,7 @@ def write_result(out: Path, label: str, results: dict[str, Any]) -> Path:
 
 
 def take_results(shard: Path, out: Path) -> None:
-    """Move the results and samples that an evaluation left in ``shard`` into ``out``, as if they had been written there.
+    """Move the results and samples that an evaluation left in ``shard`` into ``out``, as if it had written there.
 
     A results file comes after its samples, and older files of the same tasks go last, so that at any moment what lies
     in ``out`` is whole.

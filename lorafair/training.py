@@ -33,9 +33,7 @@ if TYPE_CHECKING:
     from lorafair.registry import Entry
 
 
-def train_runs(
-    plan: Plan, say: Callable[[str], None] = print, names: Collection[str] | None = None
-) -> list[Path]:
+def train_runs(plan: Plan, say: Callable[[str], None] = print, names: Collection[str] | None = None) -> list[Path]:
     """Train every run of a plan that is not trained yet, and return all checkpoint folders in the plan's order.
 
     A run is trained in ``<out>/.partial-<name>`` and moved to ``<out>/<name>`` when whole.  The base is read and the

@@ -85,7 +85,7 @@ def need_training(sweep: Sweep, run: Run, facts: Facts, *, alone: bool = True) -
 def need_asking(base: str, facts: Facts) -> Need:
     """One CPU, and room for two copies of the base in float32: the engine's, and a full fine-tune's or the reference's.
 
-    An upper bound for adapters of small models; vLLM's own room for its cache on a CPU (``--engine-args``) is not in it.
+    An upper bound for adapters of small models; the room that vLLM takes for its cache on a CPU is not in it.
     """
     found = facts.bases.get(base)
     return Need() if found is None else Need(memory=int(PROCESS + SERVING + 2 * 4 * read_shape(found).parameters))

@@ -108,9 +108,7 @@ def launch_steps(
     shutil.rmtree(out / ".launch", ignore_errors=True)
 
 
-def outline_launch(
-    recipe: Recipe, sweeps: Sequence[Sweep], facts: Facts, out: Path, only: Collection[str] = ()
-) -> str:
+def outline_launch(recipe: Recipe, sweeps: Sequence[Sweep], facts: Facts, out: Path, only: Collection[str] = ()) -> str:
     """The plan's lines about tasks and their needs; no cluster is asked."""
     from lorafair.audit.run import STEPS
 

@@ -1,4 +1,4 @@
-"""The section ``launcher:`` of a recipe: what tasks need of a machine, how evaluation is shared out, how often to retry.
+"""The section ``launcher:`` of a recipe: what tasks need of a machine, how evaluation is shared out, when to give up.
 
 It says how an audit is run and nothing about its results, so it is no part of an audit's design.
 """

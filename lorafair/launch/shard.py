@@ -31,7 +31,7 @@ class Shard:
     answered: Path | None = None
 
     def cut(self, routes: Mapping[str, list[Checkpoint]]) -> dict[str, list[Checkpoint]]:
-        """Engine -> those of its checkpoints that are in the shard, and the base, which every engine is held against."""
+        """Engine -> those of its checkpoints that are in the shard, and the base, against which all are held."""
         kept = {name: [c for c in served if c.kind == "base" or c.label in self.labels]
                 for name, served in routes.items()}  # fmt: skip
         return {name: served for name, served in kept.items() if any(c.label in self.labels for c in served)}

@@ -46,9 +46,7 @@ class Task:
         return f"{re.sub(r'[^A-Za-z0-9.]+', '-', self.name)[:80]}-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
 
 
-def plan_tasks(
-    recipe: Recipe, sweeps: Sequence[Sweep], facts: Facts, out: Path, steps: Collection[str]
-) -> list[Task]:
+def plan_tasks(recipe: Recipe, sweeps: Sequence[Sweep], facts: Facts, out: Path, steps: Collection[str]) -> list[Task]:
     """The tasks of an audit's steps, in the order in which one machine would do them.
 
     A task of training is one run, or under ``lr: auto`` the runs of one cell, which share its trials.  The evaluation
@@ -95,9 +93,7 @@ def _plan_training(recipe: Recipe, sweeps: Sequence[Sweep], facts: Facts) -> Ite
                        tuple(run.name for run in runs))  # fmt: skip
 
 
-def _plan_evaluation(
-    recipe: Recipe, sweeps: Sequence[Sweep], facts: Facts, out: Path, empty: Task
-) -> Iterator[Task]:
+def _plan_evaluation(recipe: Recipe, sweeps: Sequence[Sweep], facts: Facts, out: Path, empty: Task) -> Iterator[Task]:
     from lorafair.audit.recipe import list_fields
     from lorafair.audit.run import list_checkpoints
     from lorafair.evaluation import EvaluationPlan

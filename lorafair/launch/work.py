@@ -114,8 +114,8 @@ def _come_in(context: Context, host: str) -> None:
         os.chdir(context.here)
     except OSError as error:
         raise LorafairError(
-            f"{host} has no folder {context.here} ({error.strerror}): the command's folder, the recipe's models and data, "
-            "and --out have to be there under the same names on every node (docs/launcher.md)."
+            f"{host} has no folder {context.here} ({error.strerror}): the command's folder, the recipe's models and "
+            "data, and --out have to be there under the same names on every node (docs/launcher.md)."
         ) from error
     token = context.out / ".launch" / "token"
     if not _wait_until(lambda: token.is_file() and token.read_text(encoding="utf-8") == context.token):
@@ -124,8 +124,9 @@ def _come_in(context: Context, host: str) -> None:
             "on a file system that all nodes share."
         )
     own = read_versions()
-    differs = [f"{name} {own.get(name, 'is missing')} there, {context.versions.get(name, 'missing')} here"
-               for name in sorted({*own, *context.versions}) if own.get(name) != context.versions.get(name)]  # fmt: skip
+    told = context.versions
+    differs = [f"{name} {own.get(name, 'is missing')} there, {told.get(name, 'missing')} here"
+               for name in sorted({*own, *told}) if own.get(name) != told.get(name)]  # fmt: skip
     if differs:
         raise LorafairError(f"{host} has other versions than the driver: {'; '.join(differs)}. Install the same.")
 

@@ -172,7 +172,7 @@ class ResponseStore:
 
 
 def _read_records(path: Path) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    """Every line of a file of answers with its record, None where it is torn or damaged; nothing where there is none."""
+    """Every line of a file of answers with its record, None where it is torn or damaged; none without a file."""
     if not path.exists():
         return
     with open(path, encoding="utf-8", errors="replace") as file:

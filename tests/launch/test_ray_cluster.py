@@ -160,5 +160,7 @@ def test_what_the_cluster_cannot_hold_is_refused_and_nothing_is_lost(cluster, ti
     said = finish(start(tiny_recipe, tmp_path / "out", environment, *options, "--set", "launcher.train.cpus=64"), 2)
     assert "a task of train needs 64 CPUs" in said
     assert "Traceback" not in said
-    said = finish(start(tiny_recipe, tmp_path / "out", environment, "--launcher", "ray", "--ray-address", "127.0.0.1:1"), 2)
+    said = finish(
+        start(tiny_recipe, tmp_path / "out", environment, "--launcher", "ray", "--ray-address", "127.0.0.1:1"), 2
+    )
     assert "nobody listens there" in said
