@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 PAUSE = 1.0
 """Seconds between two looks at the cluster."""
+LOOK = 30.0
+"""Seconds after which it is seen to that what waits for a node can still get one."""
+LEFT = "; no node that is left could hold it: add one, and give the same command again"
 
 
 class Cluster(Protocol):
@@ -74,6 +77,7 @@ class Driver:
         self._faults: dict[str, str] = {}
         self._cluster, self._context, self._progress, self._take = cluster, context, progress, take
         self._retries, self._known = retries, {task.name for task in tasks}
+        self._looked = time.monotonic()
 
     def run(self) -> None:
         """Do all tasks that can be done.
@@ -91,6 +95,8 @@ class Driver:
                     self._settle(handle)
                 for state in self._running.values():
                     self._relay(state)
+                if time.monotonic() - self._looked > LOOK:
+                    self._give_up(self._cluster.list_nodes())
                 self._progress.show(len(self._done), [self._tell(state) for state in self._running.values()])
         except BaseException:
             self._progress.note(f"taking back {len(self._running)} tasks")
@@ -123,6 +129,7 @@ class Driver:
             report = self._cluster.fetch(handle)
         except TaskLost as error:
             report = Report(fault=str(error), crash=True)
+            self._give_up(self._cluster.list_nodes())
         self._relay(state)
         if report.fault is None:
             self._take(state.task, report)
@@ -132,15 +139,27 @@ class Driver:
             return
         self._log(state, report.fault)
         where = f" on {state.host}" if state.host else ""
-        if report.crash and state.attempt < self._retries:
+        held = any(state.task.need.fits(node) for node in self._cluster.list_nodes())
+        if report.crash and state.attempt < self._retries and held:
             self._progress.note(f"{name}: lost{where} ({report.fault}); it is begun again and goes on where it was")
             state.attempt += 1
             state.avoid += [state.node] * bool(state.node)
             self._submit(state)
             return
         tried = f" (begun {state.attempt + 1} times)" if state.attempt else ""
-        self._faults[name] = f"{report.fault}{tried}"
+        self._faults[name] = f"{report.fault}{tried}{LEFT if report.crash and not held else ''}"
         self._progress.note(f"{name}: failed{where}: {report.fault}")
+
+    def _give_up(self, nodes: Sequence[Node]) -> None:
+        """Take back what waits for a node, where none that is left could ever hold it."""
+        self._looked = time.monotonic()
+        for handle, state in list(self._running.items()):
+            self._relay(state)
+            if not state.host and not any(state.task.need.fits(node) for node in nodes):
+                self._cluster.cancel([handle])
+                del self._running[handle]
+                self._faults[state.task.name] = f"not begun{LEFT}"
+                self._log(state, self._faults[state.task.name])
 
     def _tell(self, state: _State) -> str:
         return f"{state.task.name} ({state.host or 'waiting for a node'})"

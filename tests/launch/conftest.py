@@ -17,9 +17,10 @@ class FakeCluster:
     given: list = field(default_factory=list)
     cancelled: list = field(default_factory=list)
     interrupt: str | None = None
+    nodes: tuple = (Node("a", "a", 2, 0, 8e9), Node("b", "b", 2, 0, 8e9))
 
     def list_nodes(self):
-        return [Node("a", "a", 2, 0, 8e9), Node("b", "b", 2, 0, 8e9)]
+        return list(self.nodes)
 
     def submit(self, task, context, need, attempt, avoid=()):
         self.given.append((task.name, attempt, tuple(avoid)))

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from lorafair.errors import LorafairError
 from lorafair.evaluation import EvaluationPlan
 from lorafair.launch import work
 from lorafair.launch.driver import Driver
-from lorafair.launch.need import Need
+from lorafair.launch.need import Need, Node
 from lorafair.launch.progress import LaunchProgress
 from lorafair.launch.task import Task
 from lorafair.launch.work import Context, Report, do_task, find_notes, write_token
@@ -77,6 +78,17 @@ def test_faults_of_all_tasks_come_at_once_and_the_others_are_finished(make_clust
     assert "eval bad: not begun" in said
     assert "good" not in said
     assert [name for name, *_ in cluster.given if name.startswith("eval")] == ["eval good"]
+
+
+def test_nothing_waits_for_a_node_that_is_gone(make_cluster, tmp_path):
+    large = replace(task("large"), need=Need(4, 0.0))
+    cluster = make_cluster({"lost": ["NodeDiedError: gone"]}, nodes=(Node("a", "a", 2, 0, 8e9),))
+    with pytest.raises(LorafairError) as caught:
+        drive([replace(task("lost"), need=Need(4, 0.0)), large, task("small")], cluster, tmp_path)
+    assert "lost: NodeDiedError: gone; no node that is left could hold it" in str(caught.value)
+    assert "large: not begun; no node that is left could hold it" in str(caught.value)
+    assert cluster.cancelled == ["large"]
+    assert "small" not in str(caught.value)
 
 
 def test_ctrl_c_takes_the_running_tasks_back(make_cluster, tmp_path):
