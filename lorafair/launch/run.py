@@ -103,7 +103,7 @@ def launch_steps(
             with LaunchProgress(len(tasks)) as progress:
                 Driver(tasks, cluster, context, progress, take, recipe.launcher.retries).run()
     finally:
-        if "eval" in steps:
+        if asked or stored:
             say(f"{asked} requests asked, {stored} were stored already")
     shutil.rmtree(out / ".launch", ignore_errors=True)
 

@@ -107,7 +107,13 @@ def test_a_worker_and_a_node_are_killed_and_the_rows_are_the_local_launchers(
     out = tmp_path / "out"
     options = ["--launcher", "ray", "--ray-address", cluster.address, "--set", "launcher.share=1"]
     process = start(tiny_recipe, out, environment, *options)
-    worker, _ = wait_for(process, lambda: find_worker(out, "train"))
+
+    def find_training():
+        found = find_worker(out, "train")
+        begun = [path.name.removeprefix(".partial-") for path in out.glob("runs/tiny/.partial-*")]
+        return found and any(found[1].startswith(f"train-tiny-{run}-") for run in begun) and found
+
+    worker, _ = wait_for(process, find_training)
     os.kill(worker, signal.SIGKILL)
 
     def find_answering():
