@@ -55,6 +55,7 @@ def run_audit(
             kept and the same command goes on.
     """
     from lorafair.audit.fixed import fix_family, hold_folder
+    from lorafair.launch.shard import take_leftovers
 
     asked = [step for step in STEPS if not only or step in only]
     if set(asked) != {"report"}:
@@ -63,6 +64,7 @@ def run_audit(
         notes = fix_family(recipe, name, out)
         outcome = Outcome()
         _write_recipe(recipe, out)
+        take_leftovers(out, say)
         here = asked
         if launch is not None:
             from lorafair.launch.run import launch_steps

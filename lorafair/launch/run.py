@@ -16,7 +16,7 @@ from lorafair.launch.cluster import ABSENT, is_ray_here, open_cluster, read_addr
 from lorafair.launch.driver import Driver
 from lorafair.launch.need import find_unmet
 from lorafair.launch.progress import LaunchProgress
-from lorafair.launch.shard import take_leftovers, take_shard
+from lorafair.launch.shard import take_shard
 from lorafair.launch.task import Task, outline_tasks, plan_tasks
 from lorafair.launch.work import PASSED, Context, Report, write_token
 
@@ -66,7 +66,7 @@ def launch_steps(
     """Train, evaluate and probe as tasks of a cluster; what is left out on the way goes to ``outcome``.
 
     Args:
-        out: the audit's folder, held by the caller, on a file system that every node sees under the same name.
+        out: the audit's folder, held by the caller and without leftovers of shards, which every node sees under this name.
         steps: some of ``train``, ``eval`` and ``probe``.
 
     Raises:
@@ -75,7 +75,6 @@ def launch_steps(
         KeyboardInterrupt: after Ctrl-C, when the running tasks have been taken back.
     """
     _check_folder(recipe, sweeps, facts, out, steps, say)
-    take_leftovers(out, say)
     tasks = plan_tasks(recipe, sweeps, facts, out, steps)
     if not tasks:
         return
