@@ -66,7 +66,7 @@ def launch_steps(
     """Train, evaluate and probe as tasks of a cluster; what is left out on the way goes to ``outcome``.
 
     Args:
-        out: the audit's folder, held by the caller and without leftovers of shards, which every node sees under this name.
+        out: the audit's folder, held by the caller and without leftovers of shards, which all nodes see under its name.
         steps: some of ``train``, ``eval`` and ``probe``.
 
     Raises:
