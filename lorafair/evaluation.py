@@ -11,6 +11,7 @@ from typing import Any
 
 from lorafair.checkpoint import Checkpoint, read_base, read_checkpoints
 from lorafair.errors import LorafairError
+from lorafair.launch.shard import Shard
 from lorafair.settings import check_limit
 
 
@@ -20,7 +21,8 @@ class EvaluationPlan:
 
     ``until_decided``: a metric; a checkpoint is asked no more once it is decided whether it changed for some group, or
     by less than ``margin`` for all (:mod:`lorafair.serving.stopping`).  ``label_map``: a classifier's label to the
-    tasks' (:mod:`lorafair.label_match`).
+    tasks' (:mod:`lorafair.label_match`).  ``shard``: the part of the evaluation that is done here, None for all
+    of it.
     """
 
     base: str
@@ -44,6 +46,7 @@ class EvaluationPlan:
     until_decided: str | None = None
     margin: float | None = None
     label_map: dict[str, str] = field(default_factory=dict)
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True)
@@ -90,19 +93,22 @@ def evaluate(plan: EvaluationPlan, say: Callable[[str], None]) -> EvaluationOutc
     base = read_base(plan.base, plan.trust_remote_code)
     checkpoints = read_checkpoints(plan.checkpoints, base, plan.any_base)
     routes, moved = route_checkpoints(base, checkpoints, plan.engine)
+    first, everyone = next(iter(routes)), [c for served in routes.values() for c in served]
+    if plan.shard is not None:  # which engine answers for whom is decided over all, as without shards
+        routes, moved = plan.shard.cut(routes), moved if base.label in plan.shard.labels else []
+        checkpoints = [c for c in checkpoints if c.label in plan.shard.labels]
     for line in [*moved, *(note for checkpoint in checkpoints for note in checkpoint.notes)]:
         say(line)
     if plan.engine_args and len(routes) > 1:
-        say(f"--engine-args go to {next(iter(routes))} only.")
+        say(f"--engine-args go to {first} only.")
     check_until(plan.until_decided, plan.margin, list(routes))
-    everyone = [c for served in routes.values() for c in served]
     heads = everyone if is_classifying(everyone) else []
     check_classifiers(plan, everyone)
     check_same_base(plan.out, base.hash, base.name)
     for line in _find_rounded(checkpoints, plan.dtype or base_dtype(base)):
         say(line)
-    store = ResponseStore(plan.out / "responses")
-    with Audit(plan, base, store, next(iter(routes)), say, heads) as audit:
+    store = ResponseStore(plan.out / "responses", plan.shard.answered if plan.shard else None)
+    with Audit(plan, base, store, first, say, heads) as audit:
         groups = deque(Group(name, tuple(served)) for name, served in routes.items())
         audit.warm(groups[0])
         check_finite([base, *checkpoints], plan.dtype or base_dtype(base))

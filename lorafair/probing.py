@@ -82,6 +82,8 @@ def run_probe(plan: ProbePlan, say: Callable[[str], None]) -> ProbeOutcome:
     failed: dict[str, str] = {}
     todo: list[tuple[Checkpoint, ProbeFile]] = []
     for checkpoint in [base, *checkpoints]:
+        if plan.shard is not None and checkpoint.label not in plan.shard.labels:
+            continue
         file = ProbeFile(plan.out, checkpoint.label, entry.name, facts | {"checkpoint": checkpoint.hash})
         if file.is_done():
             files[checkpoint.label] = file.path

@@ -43,6 +43,24 @@ def write_result(out: Path, label: str, results: dict[str, Any]) -> Path:
     return written[0]
 
 
+def take_results(shard: Path, out: Path) -> None:
+    """Move the results and samples that an evaluation left in ``shard`` into ``out``, as if it had written there.
+
+    A results file comes after its samples, and older files of the same tasks go last, so that at any moment what lies
+    in ``out`` is whole.
+    """
+    for found in sorted(shard.glob("*/results_*.json")):
+        target = out / found.parent.name
+        target.mkdir(parents=True, exist_ok=True)
+        before = set(target.glob("results_*.json")) - {target / found.name}
+        for samples in sorted(found.parent.glob(f"samples_*_{found.stem.removeprefix('results_')}.jsonl")):
+            samples.replace(target / samples.name)
+        tasks = set(_read_tasks(found.replace(target / found.name)))
+        for old in before:
+            if set(_read_tasks(old)) <= tasks:
+                _remove(old)
+
+
 def read_complaints(files: Iterable[Path]) -> tuple[dict[str, str], list[str]]:
     """What the tasks of results files say about plugins: ``task/metric`` -> why it failed, and remarks, each once."""
     failed: dict[str, str] = {}

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,11 +33,14 @@ if TYPE_CHECKING:
     from lorafair.registry import Entry
 
 
-def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
+def train_runs(plan: Plan, say: Callable[[str], None] = print, names: Collection[str] | None = None) -> list[Path]:
     """Train every run of a plan that is not trained yet, and return all checkpoint folders in the plan's order.
 
     A run is trained in ``<out>/.partial-<name>`` and moved to ``<out>/<name>`` when whole.  The base is read and the
     data tokenised once for all runs.
+
+    Args:
+        names: of the runs that are meant, None for all; other processes may train other runs of the plan.
 
     Raises:
         LorafairError: faults of the plan, the base, the data or a folder that holds another run, before anything is
@@ -49,7 +52,7 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print) -> list[Path]:
     from lorafair.data.composition import compose_data
     from lorafair.membership.split import hold_out
 
-    runs = plan_runs(plan)
+    runs = [run for run in plan_runs(plan) if names is None or run.name in names]
     if not is_first():
         say = _say_nothing
     found = read_base(plan.base)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from lorafair.audit.schema import AXES, CHOICES, collect_fields
 from lorafair.checkpoint import LABEL
+from lorafair.launch.section import Launcher
 from lorafair.statistics.correction import CORRECTIONS
 
 
@@ -197,6 +198,7 @@ class Recipe(Section):
     probes: Annotated[list[Probe], BeforeValidator(wrap)] = Field(default_factory=list)
     statistics: Statistics = Field(default_factory=Statistics)
     report: Report = Field(default_factory=Report)
+    launcher: Launcher = Field(default_factory=Launcher)
 
     @field_validator("bases")
     @classmethod

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lorafair.audit.facts import Facts
     from lorafair.audit.recipe import Recipe
     from lorafair.audit.sweep import Sweep
+    from lorafair.launch.run import Launch
 
 STEPS = ("train", "eval", "probe", "report")
 
@@ -34,6 +35,7 @@ def run_audit(
     name: str,
     only: Iterable[str] = (),
     say: Callable[[str], None] = print,
+    launch: Launch | None = None,
 ) -> Outcome:
     """Run the steps of a recipe in their order.
 
@@ -46,12 +48,14 @@ def run_audit(
         name: of the recipe, for the notes.
         only: some of ``STEPS``; empty: all.
         say: takes one line for the user.
+        launch: where the steps before the report are done; None: here, one after another.
 
     Raises:
         LorafairError: for what is not here, before anything is done; and from a step, after which what was finished is
             kept and the same command goes on.
     """
     from lorafair.audit.fixed import fix_family, hold_folder
+    from lorafair.launch.shard import take_leftovers
 
     asked = [step for step in STEPS if not only or step in only]
     if set(asked) != {"report"}:
@@ -60,13 +64,20 @@ def run_audit(
         notes = fix_family(recipe, name, out)
         outcome = Outcome()
         _write_recipe(recipe, out)
-        if "train" in asked:
+        take_leftovers(out, say)
+        here = asked
+        if launch is not None:
+            from lorafair.launch.run import launch_steps
+
+            launch_steps(recipe, sweeps, facts, out, [step for step in asked if step != "report"], launch, outcome, say)
+            here = [step for step in asked if step == "report"]
+        if "train" in here:
             train(sweeps, say)
-        if "eval" in asked:
+        if "eval" in here:
             evaluate_bases(recipe, sweeps, out, outcome, say)
-        if "probe" in asked:
+        if "probe" in here:
             probe_bases(recipe, sweeps, out, outcome, say)
-        if "report" in asked and recipe.eval:
+        if "report" in here and recipe.eval:
             from lorafair.audit.report import write_report
 
             write_report(recipe, out, notes, outcome, say)

@@ -85,8 +85,10 @@ def _find_keys(model: Any, place: Place) -> list[str]:
 TRAIN_NAMES = {"methods": "method", "ranks": "rank", "seeds": "seed", "options": "method_option"}
 EVAL_NAMES = {"tasks": "task", "checkpoints": "checkpoint"}
 NOT_TRAIN = ("base", "out", "name", "resume", "overwrite", "settings")
-NOT_EVAL = ("base", "out")
-NOT_PROBE = ("base", "out", "checkpoints", "gen_kwargs", "num_fewshot", "until_decided", "margin", "verify", "probe")
+NOT_EVAL = ("base", "out", "shard")
+NOT_PROBE = (
+    *("base", "out", "shard", "checkpoints", "gen_kwargs", "num_fewshot", "until_decided", "margin", "verify", "probe"),
+)
 CHOICES: dict[str, tuple[str, ...]] = {
     "schedule": ("linear", "cosine", "constant_with_warmup"),
     "dtype": ("float32", "bfloat16", "float16"),

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -21,17 +22,25 @@ from lorafair.responses.request import Request
 SYNC_SECONDS = 1.0
 
 
+class StoreBusyError(LorafairError):
+    """Another process writes to the store."""
+
+
 class ResponseStore:
     """Answers on disk under ``folder``, one append-only file per checkpoint content hash.
 
     A context manager; holds a lock on the folder, so that two processes never write into one audit.
 
+    Args:
+        also: the folder of another store, whose answers are read like its own and which is never written to.
+
     Raises:
-        LorafairError: if another process holds the folder, or the disk is full while writing.
+        LorafairError: if another process holds the folder (StoreBusyError), or the disk is full while writing.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, also: Path | None = None) -> None:
         self.folder = folder
+        self._also = also
         self._damaged: dict[Path, int] = {}
         self._files: dict[str, TextIO] = {}
         self._lock: TextIO | None = None
@@ -46,7 +55,7 @@ class ResponseStore:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise LorafairError(
+            raise StoreBusyError(
                 f"Another process is writing to {self.folder}. Wait for it to finish, or choose another --out."
             ) from error
         return self
@@ -72,7 +81,7 @@ class ResponseStore:
 
     def knows(self, content: str) -> bool:
         """Whether anything is stored for the checkpoint with content hash ``content``."""
-        return self._path(content).exists()
+        return any(path.exists() for path in self._paths(content))
 
     def read(self, content: str) -> dict[str, Any]:
         """All whole answers for the checkpoint with content hash ``content``: ``{key: answer}``.
@@ -81,27 +90,15 @@ class ResponseStore:
             LorafairError: if the file was written under a record schema that this version does not read.
         """
         answers: dict[str, Any] = {}
-        path = self._path(content)
-        damaged = 0
-        if not path.exists():
-            return answers
-        with open(path, encoding="utf-8", errors="replace") as file:
-            for line in file:
-                try:
-                    record = json.loads(line)
-                    whole = record["check"] == _check(record["key"], record["kind"], record["answer"])
-                except (ValueError, KeyError, TypeError):
-                    whole = False
-                if not whole:
+        for path in self._paths(content):
+            damaged = 0
+            for _, record in _read_records(path):
+                if record is None:
                     damaged += 1
-                    continue
-                if record.get("schema") != SCHEMA:
-                    raise LorafairError(
-                        f"{path} was written under record schema {record.get('schema')}, this version reads {SCHEMA}. "
-                        "Evaluate into a new --out, or use the version of LoRAFair that wrote it."
-                    )
-                answers[record["key"]] = record["answer"]
-        self._damaged.setdefault(path, damaged)
+                else:
+                    answers[record["key"]] = record["answer"]
+            if path == self._path(content) and path.exists():  # the other store may be written to at this moment
+                self._damaged.setdefault(path, damaged)
         return answers
 
     def write(self, content: str, request: Request, answer: Any) -> None:
@@ -117,9 +114,28 @@ class ResponseStore:
             "answer": answer,
             "check": _check(request.key, request.kind, answer),
         }
+        self._append(content, json.dumps(record, ensure_ascii=True))
+
+    def absorb(self, folder: Path) -> int:
+        """Append the whole answers of another store that this one does not hold; how many they were.
+
+        Raises:
+            LorafairError: as :meth:`read` and :meth:`write`.
+        """
+        count = 0
+        for path in sorted(folder.glob("*.jsonl")):
+            known = set(self.read(path.stem))
+            for line, record in _read_records(path):
+                if record is not None and record["key"] not in known:
+                    known.add(record["key"])
+                    self._append(path.stem, line.rstrip("\n"))
+                    count += 1
+        return count
+
+    def _append(self, content: str, line: str) -> None:
         try:
             file = self._files.get(content) or self._open(content)
-            file.write(json.dumps(record, ensure_ascii=True) + "\n")
+            file.write(line + "\n")
             file.flush()
             self._sync()
         except OSError as error:
@@ -149,6 +165,29 @@ class ResponseStore:
 
     def _path(self, content: str) -> Path:
         return self.folder / f"{content[:32]}.jsonl"
+
+    def _paths(self, content: str) -> list[Path]:
+        own = self._path(content)
+        return [own] if self._also is None else [self._also / own.name, own]
+
+
+def _read_records(path: Path) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """Every line of a file of answers with its record, None where it is torn or damaged; none without a file."""
+    if not path.exists():
+        return
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            try:
+                record = json.loads(line)
+                whole = record["check"] == _check(record["key"], record["kind"], record["answer"])
+            except (ValueError, KeyError, TypeError):
+                whole = False
+            if whole and record.get("schema") != SCHEMA:
+                raise LorafairError(
+                    f"{path} was written under record schema {record.get('schema')}, this version reads {SCHEMA}. "
+                    "Evaluate into a new --out, or use the version of LoRAFair that wrote it."
+                )
+            yield line, record if whole else None
 
 
 def _check(key: str, kind: str, answer: Any) -> str:

@@ -129,6 +129,8 @@ class Audit:
                     supervisor.close()
             gone = {c.label for found in moved for c in found.checkpoints} | set(self.failed)
             served = [c for c in group.checkpoints if c.label not in gone]
+            if plan.shard is not None:
+                served = [c for c in served if c.label in plan.shard.labels]
             requests = [r for c in served for r in prepared.requests(c.label, identities[c.label])]
             if served and not requests:
                 raise LorafairError("The tasks hold no requests: there is nothing to evaluate. Mend --task or --limit.")
