@@ -50,8 +50,8 @@ class Plan:
     loss); ``augment`` changes the data ("cda": gender twins added); ``settings`` overrides ``DEFAULTS``;
     ``composition`` and what belongs to it are those of lorafair.data.composition; ``holdout`` is the share of the
     data's clusters that is not trained on, drawn by ``split_seed`` and recorded; ``quantize`` ("4bit", "8bit") holds
-    the base's linear layers in so many bits (lorafair.quantization); ``max_memory`` ("8GB") cuts steps into passes until a
-    run is predicted to stay below it (lorafair.memory_plan), which sets ``micro_batch`` and ``gradient_checkpointing``.
+    the base's linear layers in so many bits (lorafair.quantization); ``max_memory`` ("8GB") has steps taken in passes
+    (``micro_batch``) until a run is predicted to stay below it (lorafair.memory_plan).
     """
 
     base: str

@@ -58,8 +58,8 @@ def find_quantize_faults(plan: Asked) -> list[str]:
         takes = registry.get("trainer", plan.trainer).fields.get("data", CAUSAL[0])
         if takes not in CAUSAL:
             faults.append(
-                f"--quantize {kind}: the trainer {plan.trainer!r} needs a classification head, and only causal language "
-                "models are quantized here. Leave --quantize out."
+                f"--quantize {kind}: the trainer {plan.trainer!r} needs a classification head, and only causal "
+                "language models are quantized here. Leave --quantize out."
             )
     if importlib.util.find_spec("bitsandbytes") is None:
         faults.append(f"--quantize {kind} needs bitsandbytes. Install it: pip install 'lorafair[quantize]'")

@@ -81,11 +81,11 @@ def test_two_processes_train_what_one_trains_and_each_goes_on_with_the_others_sa
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", SEVERAL]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run([*command, wanted, found], env=environment, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stderr.partition("Traceback")[2][:5000]
     both = [{int(step): loss for step, loss in one.items()} for one in json.loads(found.read_text(encoding="utf-8"))]
     for one, two in zip(alone, both[: len(plans)], strict=True):
         assert list(one) == list(range(1, 13))
-        assert one[1] - one[12] > 0.01
+        assert max(one.values()) - min(one.values()) > 0.05
         assert two == pytest.approx(one, abs=1e-3)
     for reference, resumed, stopped, plan in zip((alone[2], alone[4]), both[5:7], both[7:], broken, strict=True):
         rest = {step: loss for step, loss in reference.items() if step > 5}
