@@ -169,6 +169,8 @@ def fit_run(
         told |= {"objective": choose_objective(run.settings, data), "validation": validation}
         with _blame_stranger(of_trainer, plan, run):
             written = trainer(base, data, config, partial, **take_known(trainer, told))
+        if not is_first():  # the first may have put it in its place by now
+            return Path(written)
         return _check_checkpoint(written, of_trainer, partial, run)
     except Exception as error:
         hint = find_hint(error, plan, run)
