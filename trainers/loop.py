@@ -87,7 +87,7 @@ def run_loop(
         classes: whether the model ends in a classification head.
 
     Raises:
-        LorafairError: for examples without the groups that the objective needs, or one, or AdaLoRA, in several passes.
+        LorafairError: for examples without the groups that the objective needs, or one, or AdaLoRA, in several passes; a classifier under FSDP.
         DivergedError: if the loss or a trained weight is not a finite number; the last good save stays.
         KeyboardInterrupt: after Ctrl-C, once the state is saved.
     """
@@ -190,6 +190,11 @@ def run_loop(
         )
         if weigh is not None:
             trainer.loss_is_scaled_for_ga = False  # a mean over the batch, to be divided by the batches of a step
+        if classes and trainer.is_fsdp_enabled:
+            raise LorafairError(
+                f"{label}: torch cannot share a classifier out among processes (FSDP) here. Leave out --use_fsdp: each "
+                "process then holds a copy."
+            )
         trainer.remove_callback(PrinterCallback)
         save = find_last_save(saves)
         if save:
