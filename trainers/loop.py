@@ -87,7 +87,8 @@ def run_loop(
         classes: whether the model ends in a classification head.
 
     Raises:
-        LorafairError: for examples without the groups that the objective needs, or one, or AdaLoRA, in several passes; a classifier under FSDP.
+        LorafairError: for examples without the groups that the objective needs; an objective or AdaLoRA in several
+            passes; a classifier under FSDP.
         DivergedError: if the loss or a trained weight is not a finite number; the last good save stays.
         KeyboardInterrupt: after Ctrl-C, once the state is saved.
     """
