@@ -218,6 +218,8 @@ def write_model(model: Any, base: Any, folder: Path, start: Path | None = None, 
     told = {} if weights is None else {"state_dict": weights}
     configs = getattr(model, "peft_config", None)
     if not configs:
+        for copy in getattr(model, "all_tied_weights_keys", None) or ():
+            told.get("state_dict", {}).pop(copy, None)  # gathered twice where two layers share one matrix
         model.save_pretrained(folder, **told)
         for file in base.path.iterdir():
             if file.is_file() and file.name.startswith(TOKENIZER_FILES) or file.suffix == ".model":
