@@ -25,6 +25,8 @@ UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12, "MiB": 2**20, "GiB": 2**30, "Ti
 UNSPLIT = ("adalora",)
 """Methods whose step cannot be cut: AdaLoRA adds a penalty to the loss of every pass."""
 
+MEND = "Give more, a smaller --max-length or --rank, --method lora instead of full, or --dtype bfloat16"
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -98,16 +100,15 @@ def fit_runs(plan: Plan, runs: Sequence[Run], found: Checkpoint, data: Any) -> d
 
     shape, head = read_shape(found), getattr(data, "head", None) is not None
     _, longest, _ = measure_rows(found, data.rows)
-    raise_faults("Nothing was trained", find_too_large(plan, runs, shape, longest, head))
+    raise_faults(f"Nothing was trained. {MEND}", find_too_large(plan, runs, shape, longest, head))
     return {run.name: fit for run in runs if (fit := choose_fit(plan, run, shape, longest, runs, head)[0]) is not None}
 
 
 def find_too_large(plan: Plan, runs: Sequence[Run], shape: Shape, longest: int, head: bool) -> list[str]:
     """A sentence per run that is predicted to need more than ``plan.max_memory`` whatever is done."""
-    mend = "Give more, a smaller --max-length or --rank, --method lora instead of full, or --dtype bfloat16."
     found = [(run, *choose_fit(plan, run, shape, longest, runs, head)) for run in runs if plan.max_memory is not None]
     return [
-        f"{run.name}: {least / 1e9:.2f} GB predicted at the least, above --max-memory {plan.max_memory}. {mend}"
+        f"{run.name}: {least / 1e9:.2f} GB predicted at the least, above --max-memory {plan.max_memory}."
         for run, fit, least in found
         if fit is None
     ]

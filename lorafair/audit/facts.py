@@ -155,13 +155,14 @@ def _count_rows(sweeps: list[Sweep], recipe: Recipe, facts: Facts) -> None:
 
 def _check_memory(sweep: Sweep, facts: Facts) -> None:
     from lorafair.audit.estimate import HEADS, read_shape
-    from lorafair.memory_plan import find_too_large
+    from lorafair.memory_plan import MEND, find_too_large
 
     found, data = facts.bases.get(sweep.base), facts.data.get(sweep.base, {}).get(name_data(sweep.plan))
     if found is not None and data is not None and sweep.plan.max_memory is not None:
         head = sweep.plan.trainer in HEADS
         faults = find_too_large(sweep.plan, sweep.runs, read_shape(found), data.longest, head)
-        facts.missing += [f"memory for {sweep.base}: {fault}" for fault in faults]
+        lines = [f"memory for {sweep.base}: {fault} {MEND}." for fault in faults]
+        facts.missing += [line for line in lines if line not in facts.missing]
 
 
 def load_rows(plan: Plan) -> list[Any]:
