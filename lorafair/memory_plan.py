@@ -1,8 +1,8 @@
-"""``--max-memory``: the passes that a step is cut into, so that a run's predicted peak stays below a size.
+"""``--max-memory``: the passes that a step is cut into, so that a run's peak stays below a size.
 
 What is minimised stays the same: the gradient of a step is that of its whole batch, taken in several passes, and
 gradient checkpointing computes activations twice.  Only rounding differs.  The prediction is
-:mod:`lorafair.audit.estimate`'s.
+:mod:`lorafair.audit.estimate`'s, and may fill :data:`FILLED` of the size.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from lorafair.plan import Plan, Run
 
 UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+FILLED = 0.85
+"""Share of the size that a prediction may fill: what is measured may be above it."""
 UNSPLIT = ("adalora",)
 """Methods whose step cannot be cut: AdaLoRA adds a penalty to the loss of every pass."""
 
@@ -57,7 +59,7 @@ class Fit:
             "each step in one pass" if self.passes == 1 else f"each step in {self.passes} passes of {self.micro_batch}"
         )
         more = ", with gradient checkpointing" if self.gradient_checkpointing else ""
-        return f"{how}{more}: {self.predicted / 1e9:.2f} GB predicted, below --max-memory {self.limit}"
+        return f"{how}{more}: {self.predicted / 1e9:.2f} GB predicted, of --max-memory {self.limit}"
 
 
 def read_bytes(text: str) -> int:
@@ -108,7 +110,7 @@ def find_too_large(plan: Plan, runs: Sequence[Run], shape: Shape, longest: int, 
     """A sentence per run that is predicted to need more than ``plan.max_memory`` whatever is done."""
     found = [(run, *choose_fit(plan, run, shape, longest, runs, head)) for run in runs if plan.max_memory is not None]
     return [
-        f"{run.name}: {least / 1e9:.2f} GB predicted at the least, above --max-memory {plan.max_memory}."
+        f"{run.name}: {least / 1e9:.2f} GB predicted at least, above {FILLED:.0%} of --max-memory {plan.max_memory}."
         for run, fit, least in found
         if fit is None
     ]
@@ -128,7 +130,7 @@ def choose_fit(
     from lorafair.process import count_processes
 
     assert plan.max_memory is not None
-    limit, least = read_bytes(plan.max_memory), float("inf")
+    limit, least = FILLED * read_bytes(plan.max_memory), float("inf")
     longest = run.settings["max_length"] if is_packed(run) else longest
     last = run is runs[-1] and run.settings["lr"] != AUTO
     for micro_batch, checkpointing in list_ways(plan, run):

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from lorafair.audit.estimate import estimate_memory, read_shape
 from lorafair.checkpoint import read_base
 from lorafair.errors import LorafairError
-from lorafair.memory_plan import choose_fit, list_ways, read_bytes
+from lorafair.memory_plan import FILLED, choose_fit, list_ways, read_bytes
 from lorafair.plan import Plan, plan_runs
 from lorafair.training import train_runs
 
@@ -93,13 +93,13 @@ def test_max_memory_takes_the_largest_passes_that_fit_and_says_and_records_them(
     ]
     assert amounts[:4] == sorted(amounts[:4], reverse=True)
     assert all(again < plain for plain, again in zip(amounts[:4], amounts[4:], strict=True))
-    between = f"{(amounts[1] + amounts[2]) / 2e6:.4f}MB"
+    between = f"{(amounts[1] + amounts[2]) / 2e6 / FILLED:.4f}MB"
     limited = plan(tiny_base, pair_file, tmp_path, settings=SETTINGS | {"batch_size": 8}, max_memory=between)
     fit, amount = choose_fit(limited, run, shape, longest, [run], False)
     assert (fit.micro_batch, fit.passes, fit.gradient_checkpointing, amount) == (2, 4, False, amounts[2])
     folder, said = train(tiny_base, pair_file, tmp_path / "b", max_memory="1GB")
     assert "each step in one pass" in said[0]
-    assert "predicted, below --max-memory 1GB" in said[0]
+    assert "predicted, of --max-memory 1GB" in said[0]
     kept = read_facts(folder)["memory"]
     assert kept == {"max_memory": "1GB", "predicted_bytes": kept["predicted_bytes"], "micro_batch": 4, "passes": 1,
                     "gradient_checkpointing": False}  # fmt: skip
@@ -107,7 +107,7 @@ def test_max_memory_takes_the_largest_passes_that_fit_and_says_and_records_them(
 
 def test_too_little_memory_is_refused_before_anything_and_a_bad_size_is_told(tiny_base, pair_file, tmp_path):
     with pytest.raises(
-        LorafairError, match=r"(?s)Nothing was trained.*lora-r2: 0\.\d+ GB predicted at the least, above"
+        LorafairError, match=r"(?s)Nothing was trained.*lora-r2: 0\.\d+ GB predicted at least, above"
     ):
         train(tiny_base, pair_file, tmp_path / "out", max_memory="100MB")
     assert not (tmp_path / "out").exists()
