@@ -15,7 +15,8 @@ keys, values, the attention's output twice, and four of the inner width); 3 h ar
 (passing results, the allocator).  4 V are the logits, their log-softmax and the gradients.
 
 With gradient checkpointing only the input of each block is kept, and one block at a time is computed again: layers h +
-14 h + 4 i; RECOMPUTED is what measured runs took beyond that.  Where a step is taken in several passes or processes, N counts the examples of one pass of one process.
+14 h + 4 i; RECOMPUTED is what measured runs took beyond that.  Where a step is taken in several
+passes or processes, N counts the examples of one pass of one process.
 """
 
 from __future__ import annotations
