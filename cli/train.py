@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from lorafair.errors import LorafairError
 from lorafair.objective_plan import AUGMENTS
 from lorafair.plan import DEFAULTS, Plan
+from lorafair.quantization import KINDS
 from lorafair.rate import AUTO, Search
 from lorafair.recipe import read_recipe
 
@@ -86,6 +87,9 @@ def _read_grid(ctx: click.Context, parameter: click.Parameter, value: tuple[str,
 @click.option("--name", help="Name of the checkpoint, for a single run.  [default: lora-r8, full, …]")
 @click.option("--save-steps", type=click.IntRange(1), help="Steps between saves.  [default: every 5 minutes]")
 @click.option("--gradient-checkpointing", is_flag=True, help="Less memory, more time, the same weights.")
+@click.option("--max-memory", metavar="SIZE",
+              help="As 8GB: take each step in as many passes as its prediction needs, or refuse.")  # fmt: skip
+@click.option("--quantize", type=click.Choice(KINDS), help="The base in so many bits (bitsandbytes); adapters only.")
 @click.option("--resume/--no-resume", default=True, help="Go on with an interrupted run, or start it over.")
 @click.option("--overwrite", is_flag=True, help="Train again what lies in --out under the same names.")
 @click.pass_context

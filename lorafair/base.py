@@ -9,6 +9,7 @@ from typing import Any
 from lorafair.checkpoint import Checkpoint
 from lorafair.errors import LorafairError
 from lorafair.head import ENDINGS, Head, Headed, describe_labels, list_head_modules, read_headed
+from lorafair.quantization import make_config, refuse_unfit
 
 UNREADABLE = (OSError, ValueError, ImportError, KeyError, RuntimeError)
 WANTED = {"": "a causal language model", "text": "a classifier of texts", "image": "a classifier of images"}
@@ -23,15 +24,24 @@ class Base:
         uses: how often :meth:`fresh` is expected to be called: the last call hands out the kept weights themselves,
             so that a single run holds one copy and a sweep two.
         head: the classification head that the model is to carry; None is a causal language model.
+        quantize: "4bit" or "8bit": the linear layers of a causal language model in so many bits (bitsandbytes).
     """
 
-    def __init__(self, checkpoint: Checkpoint, dtype: str = "float32", uses: int = 1, head: Head | None = None) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        dtype: str = "float32",
+        uses: int = 1,
+        head: Head | None = None,
+        quantize: str | None = None,
+    ) -> None:
         self.name = checkpoint.name
         self.path = checkpoint.path
         self.hash = checkpoint.hash
         self.config = checkpoint.config
         self.dtype = dtype
         self.head = head
+        self.quantize = quantize
         self._uses = uses
         self._kept: Any = None
 
@@ -73,7 +83,7 @@ class Base:
         """A model with the base's weights, untouched by any earlier training: causal, or with the sweep's ``head``.
 
         Returns:
-            transformers.PreTrainedModel on the CPU in ``dtype``.
+            transformers.PreTrainedModel on the CPU in ``dtype``; a quantized one on the first GPU where there is one.
 
         Raises:
             LorafairError: if transformers cannot read the folder, or knows no such model of that type.
@@ -145,14 +155,15 @@ class Base:
         import torch
         from transformers import AutoModelForCausalLM
 
+        how: dict[str, Any] = {"dtype": getattr(torch, self.dtype), "use_safetensors": True, "trust_remote_code": False}
         try:
             if self.head is not None:
                 return read_headed(self.path, self.config, self.head, self.dtype)
-            return AutoModelForCausalLM.from_pretrained(
-                self.path, dtype=getattr(torch, self.dtype), use_safetensors=True, trust_remote_code=False
-            )
+            if self.quantize is not None:
+                how["quantization_config"] = make_config(self.quantize, self.dtype)
+            return AutoModelForCausalLM.from_pretrained(self.path, **how)
         except UNREADABLE as error:
-            raise self._refuse(error) from error
+            raise (self._refuse(error) if self.quantize is None else refuse_unfit(self.name, error)) from error
 
     def _refuse(self, error: Exception) -> LorafairError:
         return LorafairError(

@@ -79,6 +79,7 @@ def evaluate(plan: EvaluationPlan, say: Callable[[str], None]) -> EvaluationOutc
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from lorafair.classifying import check_classifiers, is_classifying
     from lorafair.preparation import base_dtype
+    from lorafair.quantization import tell_quantized
     from lorafair.responses.store import ResponseStore
     from lorafair.result_file import check_same_base, read_complaints
     from lorafair.routing import Group, route_checkpoints
@@ -105,13 +106,14 @@ def evaluate(plan: EvaluationPlan, say: Callable[[str], None]) -> EvaluationOutc
     heads = everyone if is_classifying(everyone) else []
     check_classifiers(plan, everyone)
     check_same_base(plan.out, base.hash, base.name)
-    for line in _find_rounded(checkpoints, plan.dtype or base_dtype(base)):
+    dtype = plan.dtype or base_dtype(base)
+    for line in [*_find_rounded(checkpoints, dtype), *tell_quantized(checkpoints, dtype)]:
         say(line)
     store = ResponseStore(plan.out / "responses", plan.shard.answered if plan.shard else None)
     with Audit(plan, base, store, first, say, heads) as audit:
         groups = deque(Group(name, tuple(served)) for name, served in routes.items())
         audit.warm(groups[0])
-        check_finite([base, *checkpoints], plan.dtype or base_dtype(base))
+        check_finite([base, *checkpoints], dtype)
         with store:
             while groups:
                 groups.extend(audit.serve(groups.popleft()))

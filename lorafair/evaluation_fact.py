@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lorafair.adapter_weight import find_trained_rank
 from lorafair.checkpoint import Checkpoint
+from lorafair.quantization import describe_bases
 
 if TYPE_CHECKING:
     from lorafair.evaluation import EvaluationPlan
@@ -42,6 +43,7 @@ def describe_run(
             "batch_size": plan.batch_size,
             "engine_args": plan.engine_args,
             "device": plan.device,
+            **describe_bases(checkpoint, identity["dtype"]),
         },
     )
     return {

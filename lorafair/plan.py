@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from lorafair.errors import LorafairError, raise_faults
+from lorafair.memory_plan import find_memory_faults
 from lorafair.method_option import find_option_faults, name_options
 from lorafair.objective_plan import find_objective_faults, name_objective
+from lorafair.quantization import find_quantize_faults
 from lorafair.rate import AUTO, Search, find_search_faults
 from lorafair.registry import load_registry, load_target
 
@@ -31,6 +33,7 @@ DEFAULTS: dict[str, Any] = {
 """Settings of every run beside its method, rank, alpha, targets, learning rate and seed."""
 OF_TRAINERS = (
     *("base", "data", "method", "out", "seed", "label", "save_steps", "lr", "gradient_checkpointing"),
+    "micro_batch",
     *("objective", "validation", *DEFAULTS),
 )
 """What a run gives to every trainer that names it; all other parameters are options."""
@@ -46,7 +49,9 @@ class Plan:
     lorafair.data.row); ``objective`` weighs the losses of a batch, with ``objective_options`` (None: the trainer's own
     loss); ``augment`` changes the data ("cda": gender twins added); ``settings`` overrides ``DEFAULTS``;
     ``composition`` and what belongs to it are those of lorafair.data.composition; ``holdout`` is the share of the
-    data's clusters that is not trained on, drawn by ``split_seed`` and recorded.
+    data's clusters that is not trained on, drawn by ``split_seed`` and recorded; ``quantize`` ("4bit", "8bit") holds
+    the base's linear layers in so many bits (lorafair.quantization); ``max_memory`` ("8GB") has steps taken in passes
+    (``micro_batch``) until a run is predicted to stay below it (lorafair.memory_plan).
     """
 
     base: str
@@ -75,6 +80,9 @@ class Plan:
     name: str | None = None
     save_steps: int | None = None
     gradient_checkpointing: bool = False
+    micro_batch: int | None = None
+    max_memory: str | None = None
+    quantize: str | None = None
     resume: bool = True
     overwrite: bool = False
 
@@ -84,7 +92,7 @@ class Run:
     """One checkpoint to train: ``name`` of its folder, its method and seed, and every setting that shapes its weights.
 
     ``settings`` holds method, rank, alpha, alpha_rule, target_modules, trainer, lr, the keys of ``DEFAULTS``, and where
-    there are any ``method_options``, ``objective``, ``objective_options``, ``augment`` and ``lr_search``.
+    there are any ``method_options``, ``objective``, ``objective_options``, ``augment``, ``quantize`` and ``lr_search``.
     """
 
     name: str
@@ -125,6 +133,7 @@ def plan_runs(plan: Plan) -> list[Run]:
     settings = {**DEFAULTS, **plan.settings}
     faults += _find_bad_values(plan, settings)
     faults += find_objective_faults(plan)
+    faults += find_memory_faults(plan) + find_quantize_faults(plan)
     faults += find_search_faults(plan.lr, plan.search)
     cells = [
         (m, r) for m in dict.fromkeys(plan.methods) for r in (dict.fromkeys(plan.ranks) if m in ranked else [None])
@@ -156,11 +165,13 @@ def plan_runs(plan: Plan) -> list[Run]:
             "objective": plan.objective,
             "objective_options": dict(plan.objective_options),
             "augment": plan.augment,
+            "quantize": plan.quantize,
             "lr_search": plan.search.describe(method) if plan.lr == AUTO else None,
         }
         shape |= {key: value for key, value in chosen.items() if value}
         for seed in seeds:
             name = (method if rank is None else f"{method}-r{rank}") + name_options(plan.options) + name_objective(plan)
+            name += f"-{plan.quantize}" if plan.quantize else ""
             name = plan.name or (f"{name}-seed{seed}" if len(seeds) > 1 else name)
             runs.append(Run(name, seed, {**shape, **settings}))
     return runs

@@ -89,6 +89,7 @@ CONTRACTS: dict[str, Contract] = {
                 "lr",
                 *HYPER,
                 "gradient_checkpointing",
+                "micro_batch",
                 "objective",
                 "validation",
             ),

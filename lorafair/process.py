@@ -15,9 +15,14 @@ def count_processes() -> int:
     return max(int(os.environ.get("WORLD_SIZE") or 1), 1)
 
 
+def find_place() -> int:
+    """This process's number among those that train together, from 0."""
+    return int(os.environ.get("RANK") or 0)
+
+
 def is_first() -> bool:
     """Whether this is the process that writes files and speaks to the user."""
-    return int(os.environ.get("RANK") or 0) == 0
+    return find_place() == 0
 
 
 def wait() -> None:
@@ -42,6 +47,17 @@ def share_batch(batch_size: int) -> int:
             f"evenly. Give a multiple of {processes}."
         )
     return batch_size // processes
+
+
+def note_launcher() -> list[str]:
+    """A line where the launcher was told to share a model out (FSDP) and accelerate, on CPUs, does not."""
+    if os.environ.get("ACCELERATE_USE_FSDP", "").lower() not in ("1", "true"):
+        return []
+    import torch
+
+    if torch.cuda.is_available():
+        return []
+    return ["accelerate shards no model on CPUs (FSDP); each process holds a copy of it"]
 
 
 def agree(flags: list[bool]) -> list[bool]:

@@ -26,6 +26,7 @@ DISTRIBUTIONS = (
     "tokenizers",
     "peft",
     "accelerate",
+    "bitsandbytes",
     "safetensors",
     "datasets",
     "lm-eval",

@@ -1,12 +1,18 @@
-"""What lies in a sweep's folder already: the same run, another one, or one that was interrupted."""
+"""A sweep's folder: what lies in it already, and how a trained run is put there with its provenance."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lorafair.quantization import describe_quantization
+
 if TYPE_CHECKING:
+    from lorafair.base import Base
+    from lorafair.memory_plan import Fit
     from lorafair.plan import Plan, Run
 
 
@@ -53,3 +59,44 @@ def _tell(there: dict[str, Any], asked: dict[str, Any]) -> str:
         else f"{key} {there.get(key)} there, {asked.get(key)} asked for"
         for key in keys
     )
+
+
+def write_provenance(
+    checkpoint: Path, run: Run, base: Base, data: Any, inputs: dict[str, Any], fit: Fit | None = None
+) -> None:
+    """Write ``provenance.json`` beside a trained model; its ``training.json`` goes into it.
+
+    Args:
+        fit: what ``--max-memory`` chose for the run.
+    """
+    from lorafair.provenance import collect_provenance
+
+    facts: dict[str, Any] = {}
+    told = checkpoint / "training.json"
+    if told.exists():
+        facts = json.loads(told.read_text(encoding="utf-8"))
+        told.unlink()
+    settings = {"base": {"name": base.name, "hash": base.hash}, **run.settings, **facts, "inputs": inputs}
+    if base.quantize is not None:
+        settings["quantization"] = describe_quantization(base.quantize, base.dtype)
+    if fit is not None:
+        settings["memory"] = fit.describe()
+    if "planted" in data.provenance:
+        settings["planted"] = data.provenance["planted"]
+    record = collect_provenance(
+        "checkpoint", seeds={"training": run.seed}, data={data.name: data.provenance}, settings=settings
+    )
+    (checkpoint / "provenance.json").write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def put_in_place(checkpoint: Path, final: Path) -> None:
+    """Rename a whole checkpoint to its place; what was there goes only after that."""
+    for file in filter(Path.is_file, checkpoint.rglob("*")):
+        with open(file, "rb") as handle:
+            os.fsync(handle.fileno())
+    old = final.with_name(f".old-{final.name}")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        final.rename(old)
+    checkpoint.rename(final)
+    shutil.rmtree(old, ignore_errors=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 import math
-import os
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 from lorafair.blame import blame_plugin, describe_plugin
 from lorafair.data.augmentation import augment_data
 from lorafair.errors import LorafairError, raise_faults
+from lorafair.memory_plan import Fit, apply_fit, fit_runs
 from lorafair.objective import choose_objective
 from lorafair.plan import DEFAULTS, Plan, Run, plan_runs, take_known
 from lorafair.plugin_source import hash_sources
-from lorafair.process import is_first, wait
+from lorafair.process import is_first, note_launcher, wait
 from lorafair.rank_check import find_rank_faults
 from lorafair.rate import AUTO, choose_rate, count_trials
 from lorafair.registry import load_registry, load_target
-from lorafair.run_folder import look_up, read_inputs
+from lorafair.run_folder import look_up, put_in_place, read_inputs, write_provenance
 from lorafair.training_data import count_examples, load_training_data
 from lorafair.training_hint import find_hint
 
@@ -76,16 +77,21 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print, names: Collection
     raise_faults("Nothing was trained", faults)
     if todo:
         dtype = plan.settings.get("dtype", DEFAULTS["dtype"])
-        base = Base(found, dtype, uses=len(todo) + count_trials(plan.out, todo), head=getattr(data, "head", None))
+        fits = fit_runs(plan, todo, found, data)
+        uses, head = len(todo) + count_trials(plan.out, todo), getattr(data, "head", None)
+        base = Base(found, dtype, uses=uses, head=head, quantize=plan.quantize)
         faults, notes = find_rank_faults(todo, base)
         raise_faults("Nothing was trained", faults)
-        for note in notes:
+        for note in [*notes, *note_launcher()]:
             say(f"note: {note}")
         for run in todo:
-            inputs = describe_inputs(run, found, data)
+            inputs, fit = describe_inputs(run, found, data), fits.get(run.name)
+            fitted = apply_fit(plan, fit)
+            if fit is not None:
+                say(f"{run.name}: {fit.tell()}")
             if run.settings["lr"] == AUTO:
-                run = choose_rate(plan.out, run, data, inputs, lambda *asked: fit_run(plan, base, *asked), say)
-            say(f"trained: {train_run(plan, run, base, data, inputs, split)}")
+                run = choose_rate(plan.out, run, data, inputs, functools.partial(fit_run, fitted, base), say)
+            say(f"trained: {train_run(fitted, run, base, data, inputs, split, fit)}")
     return [plan.out / run.name for run in runs]
 
 
@@ -109,17 +115,25 @@ def describe_inputs(run: Run, base: Checkpoint | Base, data: Any) -> dict[str, A
     return inputs
 
 
-def train_run(plan: Plan, run: Run, base: Base, data: Any, inputs: dict[str, Any], split: Split | None = None) -> Path:
+def train_run(
+    plan: Plan,
+    run: Run,
+    base: Base,
+    data: Any,
+    inputs: dict[str, Any],
+    split: Split | None = None,
+    fit: Fit | None = None,
+) -> Path:
     """Train one run, or finish it where it was interrupted, and put its folder in place. See :func:`train_runs`."""
     partial, final = plan.out / f".partial-{run.name}", plan.out / run.name
     try:
         checkpoint = fit_run(plan, base, run, data, None, partial, inputs)
         if is_first():
-            _write_provenance(checkpoint, run, base, data, inputs)
+            write_provenance(checkpoint, run, base, data, inputs, fit)
             if split is not None:
                 split.write(checkpoint)
             (checkpoint / "plan.json").unlink(missing_ok=True)  # where a trainer writes into `out` itself
-            _put_in_place(checkpoint, final)
+            put_in_place(checkpoint, final)
             shutil.rmtree(partial, ignore_errors=True)
         wait()
     except Exception as error:
@@ -153,10 +167,13 @@ def fit_run(
             (partial / "plan.json").write_text(json.dumps({"settings": {"inputs": inputs}}), encoding="utf-8")
         wait()
         told = {"seed": run.seed, "label": run.name, "save_steps": plan.save_steps, **hyper}
-        told |= {"gradient_checkpointing": plan.gradient_checkpointing, **run.settings.get("trainer_options", {})}
+        told |= {"gradient_checkpointing": plan.gradient_checkpointing, "micro_batch": plan.micro_batch}
+        told |= run.settings.get("trainer_options", {})
         told |= {"objective": choose_objective(run.settings, data), "validation": validation}
         with _blame_stranger(of_trainer, plan, run):
             written = trainer(base, data, config, partial, **take_known(trainer, told))
+        if not is_first():  # the first may have put it in its place by now
+            return Path(written)
         return _check_checkpoint(written, of_trainer, partial, run)
     except Exception as error:
         hint = find_hint(error, plan, run)
@@ -204,33 +221,3 @@ def _check_checkpoint(written: Any, entry: Entry, partial: Path, run: Run) -> Pa
     if not any((folder / name).is_file() for name in ("adapter_config.json", "config.json")):
         raise LorafairError(f"{what}: {folder} holds neither adapter_config.json nor config.json.")
     return folder
-
-
-def _write_provenance(checkpoint: Path, run: Run, base: Base, data: Any, inputs: dict[str, Any]) -> None:
-    from lorafair.provenance import collect_provenance
-
-    facts: dict[str, Any] = {}
-    told = checkpoint / "training.json"
-    if told.exists():
-        facts = json.loads(told.read_text(encoding="utf-8"))
-        told.unlink()
-    settings = {"base": {"name": base.name, "hash": base.hash}, **run.settings, **facts, "inputs": inputs}
-    if "planted" in data.provenance:
-        settings["planted"] = data.provenance["planted"]
-    record = collect_provenance(
-        "checkpoint", seeds={"training": run.seed}, data={data.name: data.provenance}, settings=settings
-    )
-    (checkpoint / "provenance.json").write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
-
-
-def _put_in_place(checkpoint: Path, final: Path) -> None:
-    """Rename a whole checkpoint to its place; what was there goes only after that."""
-    for file in filter(Path.is_file, checkpoint.rglob("*")):
-        with open(file, "rb") as handle:
-            os.fsync(handle.fileno())
-    old = final.with_name(f".old-{final.name}")
-    shutil.rmtree(old, ignore_errors=True)
-    if final.exists():
-        final.rename(old)
-    checkpoint.rename(final)
-    shutil.rmtree(old, ignore_errors=True)

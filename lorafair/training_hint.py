@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,13 +23,28 @@ def find_hint(error: Exception, plan: Plan, run: Run) -> str | None:
     if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
         return f"{run.name}: cannot write in {plan.out} ({error.strerror}: {error.filename}). Give another --out."
     if _is_out_of_memory(error):
-        size, length = run.settings["batch_size"], run.settings["max_length"]
         return (
-            f"{run.name}: out of memory. Any of these takes less: a smaller --batch-size (now {size}), a smaller "
-            f"--max-length (now {length}), --gradient-checkpointing (more time, the same weights). Finished "
-            "checkpoints and the last whole save are kept; with the last of the three the run goes on from there."
+            f"{run.name}: out of memory. Any of these takes less: {', '.join(list_savings(run))}. Finished checkpoints "
+            "and the last whole save are kept; with settings that change no weight the run goes on from there."
         )
     return None
+
+
+def list_savings(run: Run) -> list[str]:
+    """Settings of a run's trainer that take less memory."""
+    from lorafair.registry import load_registry, load_target
+
+    takes = inspect.signature(load_target(load_registry().get("trainer", run.settings["trainer"]))).parameters
+    found = [f"a smaller --batch-size (now {run.settings['batch_size']})"]
+    if "max_length" in takes:
+        found.append(f"a smaller --max-length (now {run.settings['max_length']})")
+    else:
+        found.append("a base of fewer weights or smaller images")
+    if "gradient_checkpointing" in takes:
+        found.append("--gradient-checkpointing (more time, the same weights)")
+    if "micro_batch" in takes:
+        found.append("--max-memory SIZE (each step in several passes, the same weights but for rounding)")
+    return found
 
 
 def _is_out_of_memory(error: Exception) -> bool:

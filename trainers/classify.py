@@ -31,6 +31,7 @@ def classify(
     precision: str = "fp32",
     save_steps: int | None = None,
     gradient_checkpointing: bool = False,
+    micro_batch: int | None = None,
     new_head: bool = False,
     objective: Any = None,
     validation: Any = None,
@@ -48,7 +49,7 @@ def classify(
         out, lr, label, seed, epochs, batch_size, warmup_ratio, weight_decay, schedule, precision, save_steps: as in
             ``sft``; the seed draws the head, too.
         max_length: in tokens.
-        gradient_checkpointing: compute activations twice instead of keeping them: less memory, more time.
+        gradient_checkpointing, micro_batch: as in ``sft``.
         new_head: draw a head even where the base brings one of its own.
         objective: lorafair.objective.Choice, or None for the mean.
         validation: data like ``data``, whose mean loss after training becomes ``validation_loss``.
@@ -77,7 +78,7 @@ def classify(
         texts.examples,
         pad_texts(pad),
         out,
-        lambda folder: write_classifier(model, base, found, start, pad, folder),
+        lambda folder, weights: write_classifier(model, base, found, start, pad, folder, weights),
         facts={
             "truncated": texts.truncated,
             "length": length,
@@ -95,6 +96,7 @@ def classify(
         schedule=schedule,
         precision=precision,
         gradient_checkpointing=gradient_checkpointing,
+        micro_batch=micro_batch,
         save_steps=save_steps,
         objective=objective,
         validation=validation and validation.encode(base.tokenizer, length, found.labels).examples,

@@ -10,10 +10,11 @@ from typing import Any
 
 from lorafair.errors import LorafairError, raise_faults
 from lorafair.head import Head, Headed, write_head
-from lorafair.process import is_first, share_batch, wait
+from lorafair.process import is_first, wait
 
 from .loop import hush, run_loop, spare_memory
-from .sft import add_adapter, keep_start, write_model
+from .sft import add_adapter, count_weights, keep_start, write_model
+from .share import split_step
 
 HEAD_NAMES = ("classifier", "score")
 """What PEFT saves by itself beside an adapter for sequence classification."""
@@ -124,7 +125,7 @@ def fit(
     examples: Any,
     collate: Callable[..., Any],
     out: Path,
-    write: Callable[[Path], None],
+    write: Callable[[Path, Any], None],
     *,
     facts: dict[str, Any],
     lr: float,
@@ -137,19 +138,20 @@ def fit(
     schedule: str,
     precision: str,
     gradient_checkpointing: bool,
+    micro_batch: int | None,
     save_steps: int | None,
     **told: Any,
 ) -> Path:
     """Run the loop over ``examples`` and write the result: ``out/checkpoint``, with ``training.json`` beside it.
 
     Args:
-        write: puts the trained model into the folder that it is given.
+        write: puts the trained model into the folder that it is given; its weights, or None where the model holds them.
         facts: for the provenance, beside the loop's own.
         told: what the loop takes beside this (objective, validation); None is left out.
     """
     arguments = {
         "learning_rate": lr,
-        "per_device_train_batch_size": share_batch(batch_size),
+        **split_step(batch_size, micro_batch),
         "num_train_epochs": epochs,
         "warmup_steps": warmup_ratio,
         "weight_decay": weight_decay,
@@ -158,6 +160,7 @@ def fit(
         "seed": seed,
         **spare_memory(gradient_checkpointing),
     }
+    counted = count_weights(model)
     outcome = run_loop(
         model,
         examples,
@@ -166,13 +169,13 @@ def fit(
         arguments,
         label=label,
         save_steps=save_steps,
+        classes=base.head is not None,
         **{key: value for key, value in told.items() if value is not None},
     )
     found = {
         "steps": outcome.steps,
         "final_loss": outcome.final_loss,
-        "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-        "total_parameters": sum(p.numel() for p in model.parameters()),
+        **counted,
         **facts,
         **outcome.facts,
     }
@@ -180,13 +183,15 @@ def fit(
     if is_first():
         shutil.rmtree(checkpoint, ignore_errors=True)
         with hush():
-            write(checkpoint)
+            write(checkpoint, outcome.weights)
         (checkpoint / "training.json").write_text(json.dumps(found), encoding="utf-8")
     wait()
     return checkpoint
 
 
-def write_classifier(model: Any, base: Any, found: Headed, start: Path | None, pad: int | None, folder: Path) -> None:
+def write_classifier(
+    model: Any, base: Any, found: Headed, start: Path | None, pad: int | None, folder: Path, weights: Any = None
+) -> None:
     """Write a classifier: an adapter with its head, or a model with its labels; either with ``head.json`` beside it."""
-    write_model(model, base, folder, start)
+    write_model(model, base, folder, start, weights)
     write_head(folder, Head(found.labels, base.head.kind), pad)

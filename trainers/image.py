@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 from .fit import fit, start_classifier, write_classifier
 from .save import find_last_save
+from .share import split_step
 
 
 def image(
@@ -29,6 +31,7 @@ def image(
     precision: str = "fp32",
     save_steps: int | None = None,
     gradient_checkpointing: bool = False,
+    micro_batch: int | None = None,
     new_head: bool = False,
     flip: bool = True,
     objective: Any = None,
@@ -46,7 +49,7 @@ def image(
         method: a PEFT config, or None to train every weight; one for texts is made one for images.
         out, lr, label, seed, epochs, batch_size, warmup_ratio, weight_decay, schedule, precision, save_steps: as in
             ``sft``; the seed draws the head, too.
-        gradient_checkpointing, new_head, objective, validation: as in ``classify``.
+        gradient_checkpointing, micro_batch, new_head, objective, validation: as in ``classify``.
         flip: whether images are turned; those of ``validation`` never are.
 
     Returns:
@@ -60,13 +63,14 @@ def image(
     pixels = data.prepare(base.processor, found.labels)
     save = find_last_save(out / "saves")
     done = int(save.name.removeprefix("checkpoint-")) if save else 0
+    passes = count_passes(len(pixels), batch_size, micro_batch)
     return fit(
         model,
         base,
         Turnable(pixels) if flip else pixels,
-        stack_images(pixels, seed, done),
+        stack_images(pixels, seed, done, passes),
         out,
-        lambda folder: write_classifier(model, base, found, start, None, folder),
+        lambda folder, weights: write_classifier(model, base, found, start, None, folder, weights),
         facts={
             "labels": list(found.labels),
             "label2id": {name: number for number, name in enumerate(found.labels)},
@@ -82,6 +86,7 @@ def image(
         schedule=schedule,
         precision=precision,
         gradient_checkpointing=gradient_checkpointing,
+        micro_batch=micro_batch,
         save_steps=save_steps,
         objective=objective,
         validation=validation and validation.prepare(base.processor, found.labels),
@@ -101,7 +106,15 @@ class Turnable(Sequence[dict[str, Any]]):
         return {**self._examples[at], "turn": True}
 
 
-def stack_images(pixels: Any, seed: int, done: int = 0) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:
+def count_passes(examples: int, batch_size: int, micro_batch: int | None) -> tuple[int, int]:
+    """(passes that a step takes, passes of an epoch); the last step of an epoch may take fewer."""
+    asked = split_step(batch_size, micro_batch)["gradient_accumulation_steps"]
+    return asked, ceil(examples / (batch_size // asked))
+
+
+def stack_images(
+    pixels: Any, seed: int, done: int = 0, passes: tuple[int, int] = (1, 1)
+) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:
     """A collator: examples -> ``pixel_values`` (batch, channels, height, width), ``labels`` (batch,), ``ids``.
 
     Which images are turned follows from the seed, the number of the batch and the image, so that an interrupted run
@@ -110,15 +123,20 @@ def stack_images(pixels: Any, seed: int, done: int = 0) -> Callable[[list[dict[s
     Args:
         pixels: lorafair.data.picture.Pixels, which normalises.
         seed: of the run.
-        done: batches that an earlier process has taken.
+        done: steps that an earlier process has taken.
+        passes: see :func:`count_passes`.
     """
     import numpy as np
     import torch
 
-    number = itertools.count(done)
+    of_step, of_epoch = passes
+    steps = ceil(of_epoch / of_step)
+    begun = done // steps * of_epoch + done % steps * of_step
+    number = itertools.count(begun)
 
     def collate(examples: list[dict[str, Any]]) -> dict[str, Any]:
-        batch = next(number) if any(example.get("turn") for example in examples) else 0
+        taken = next(number) if any(example.get("turn") for example in examples) else 0
+        batch = taken // of_epoch * steps + taken % of_epoch // of_step
         rows = []
         for example in examples:
             values = np.asarray(example["pixels"])

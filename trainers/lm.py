@@ -32,6 +32,7 @@ def lm(
     precision: str = "fp32",
     save_steps: int | None = None,
     gradient_checkpointing: bool = False,
+    micro_batch: int | None = None,
     packing: bool = True,
     objective: Any = None,
     validation: Any = None,
@@ -49,7 +50,7 @@ def lm(
         out, lr, label, seed, epochs, batch_size, warmup_ratio, weight_decay, schedule, precision, save_steps: as in
             ``sft``.
         max_length: of a block, in tokens.
-        gradient_checkpointing: as in ``classify``.
+        gradient_checkpointing, micro_batch: as in ``sft``.
         packing: whether texts are packed; if not, each is an example and loses what is longer than ``max_length``.
         objective: lorafair.objective.Choice, or None for the mean over tokens; not with packing, whose blocks belong
             to no group.
@@ -87,7 +88,7 @@ def lm(
         blocks.examples if objective is None else mark_members(blocks.examples, read_membership(data.rows)),
         pad_right(base.tokenizer.eos_token_id if pad is None else pad),
         out,
-        lambda folder: write_model(model, base, folder, start),
+        lambda folder, weights: write_model(model, base, folder, start, weights),
         facts={"truncated": blocks.truncated, "blocks": len(blocks.examples)},
         lr=lr,
         label=label,
@@ -99,6 +100,7 @@ def lm(
         schedule=schedule,
         precision=precision,
         gradient_checkpointing=gradient_checkpointing,
+        micro_batch=micro_batch,
         save_steps=save_steps,
         objective=objective,
         validation=validation and validation.pack(base.tokenizer, max_length, packing).examples,

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from lorafair.errors import DivergedError, LorafairError
-from lorafair.process import agree, is_first, wait
+from lorafair.process import agree, count_processes, is_first, wait
 
 from .loss import carry_groups, load_state, measure_loss, save_state, weigh_batch
 from .progress import Progress
 from .save import Clock, find_last_save, hold_interrupt, mark_whole
+from .share import FILLER, average_classes, make_loader
 
 MOST_IDS = 20
 """Examples of a batch that a message names."""
@@ -26,11 +27,14 @@ class Outcome:
     """Optimizer steps taken in all, and the mean loss of the last (up to) ten of them in nats per completion token.
 
     ``facts`` go into training.json: ``validation_loss`` where it was measured, ``objective_state`` where there is one.
+    ``weights`` are the trained model's, gathered in the first process, where each process held a part of them (FSDP,
+    DeepSpeed); None where the model itself holds them.
     """
 
     steps: int
     final_loss: float
     facts: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, Any] | None = None
 
 
 @contextmanager
@@ -63,6 +67,7 @@ def run_loop(
     save_steps: int | None,
     objective: Any = None,
     validation: Any = None,
+    classes: bool = False,
 ) -> Outcome:
     """Train ``model`` in place, from the last whole save in ``saves`` if there is one.
 
@@ -79,9 +84,11 @@ def run_loop(
         objective: lorafair.objective.Choice of what makes the batch's loss of the examples' losses; its state is saved
             and resumed.  None is the model's own loss.
         validation: examples whose mean loss is measured at the end.
+        classes: whether the model ends in a classification head.
 
     Raises:
-        LorafairError: for an objective with a state on several processes, or examples without the groups it needs.
+        LorafairError: for examples without the groups that the objective needs; an objective or AdaLoRA in several
+            passes; a classifier under FSDP.
         DivergedError: if the loss or a trained weight is not a finite number; the last good save stays.
         KeyboardInterrupt: after Ctrl-C, once the state is saved.
     """
@@ -93,6 +100,14 @@ def run_loop(
 
     # AdaLoRA: PEFT cuts the singular values that have faded when it saves, so there is no state to go on from
     adaptive = hasattr(getattr(model, "base_model", None), "rankallocator")
+    passes = arguments.get("gradient_accumulation_steps", 1)
+    if weigh is not None and passes > 1:
+        raise LorafairError(f"{label}: an objective weighs a whole batch, which cannot be taken in several passes.")
+    if adaptive and (count_processes() > 1 or passes > 1):
+        raise LorafairError(
+            f"{label}: AdaLoRA adds a penalty to every loss, which several processes or passes would count several "
+            "times. Train it in one process, without --max-memory."
+        )
 
     class Watch(TrainerCallback):  # type: ignore[misc]
         def on_optimizer_step(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
@@ -118,9 +133,16 @@ def run_loop(
                 progress.show(state.global_step, state.max_steps, float(logs["loss"]))
 
     class HaltingTrainer(Trainer):  # type: ignore[misc]
+        def get_train_dataloader(self) -> Any:
+            if self.args.world_size == 1:
+                return super().get_train_dataloader()
+            size = self.args.per_device_train_batch_size
+            return make_loader(self.train_dataset, self.data_collator, size, self.args.seed)
+
         def compute_loss(self, model: Any, inputs: dict[str, Any], *positional: Any, **named: Any) -> Any:
             ids = inputs.pop("ids", None)
             if weigh is None:
+                inputs.pop(FILLER, None)
                 loss = super().compute_loss(model, inputs, *positional, **named)
             else:
                 groups = inputs.pop("groups")
@@ -165,11 +187,15 @@ def run_loop(
             train_dataset=examples,
             data_collator=carry_groups(collate, None if weigh is None else len(weigh.groups)),
             callbacks=[Watch()],
+            compute_loss_func=average_classes if classes and not adaptive else None,
         )
         if weigh is not None:
             trainer.loss_is_scaled_for_ga = False  # a mean over the batch, to be divided by the batches of a step
-            if trainer.args.world_size > 1 and weigh.state_dict():
-                raise LorafairError(f"{label}: this objective keeps weights of its own. Train it in one process.")
+        if classes and trainer.is_fsdp_enabled:
+            raise LorafairError(
+                f"{label}: torch cannot share a classifier out among processes (FSDP) here. Leave out --use_fsdp: each "
+                "process then holds a copy."
+            )
         trainer.remove_callback(PrinterCallback)
         save = find_last_save(saves)
         if save:
@@ -191,7 +217,7 @@ def run_loop(
         if validation is not None:
             size = trainer.args.per_device_train_batch_size
             facts["validation_loss"] = measure_loss(trainer.model, validation, collate, size, trainer._prepare_inputs)
-        outcome = Outcome(step, statistics.fmean(losses[-10:]), facts)
+        outcome = Outcome(step, statistics.fmean(losses[-10:]), facts, gather_weights(trainer))
         progress.say(f"{step} steps in {progress.seconds():.0f} s, loss {outcome.final_loss:.3f}")
     return outcome
 
@@ -204,5 +230,15 @@ def spare_memory(wanted: bool) -> dict[str, Any]:
 
 
 def has_finite_weights(model: Any) -> bool:
-    """Whether every trained weight is a finite number."""
-    return all(bool(p.isfinite().all()) for p in model.parameters() if p.requires_grad)
+    """Whether every trained weight is a finite number, in this process and all others."""
+    trained = (p for p in model.parameters() if p.requires_grad)
+    parts = (p.to_local() if hasattr(p, "to_local") else p for p in trained)  # FSDP: each process has its own
+    return not agree([not all(bool(part.isfinite().all()) for part in parts)])[0]
+
+
+def gather_weights(trainer: Any) -> dict[str, Any] | None:
+    """Weights that lie in parts in several processes (FSDP, DeepSpeed), whole in the first; None where they do not."""
+    if not (trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled):
+        return None
+    found: dict[str, Any] | None = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    return found

@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-IGNORED = -100
+from lorafair.process import count_processes
+
+from .share import FILLER, IGNORED, gather_examples
+
 STATE = "objective.safetensors"
 
 
@@ -61,15 +64,23 @@ def carry_groups(collate: Callable[[Any], dict[str, Any]], size: int | None) -> 
 def weigh_batch(model: Any, inputs: dict[str, Any], groups: Any, objective: Any) -> Any:
     """The loss of a batch under an objective, a scalar; the model itself is not asked for one.
 
+    Among several processes each sees the losses of all, so that the objective is that of the whole batch and what it
+    remembers is the same in all; the gradient of this process's part is multiplied by their number, which averaging the
+    gradients takes back.
+
     Args:
-        inputs: of the model, and ``labels``.
+        inputs: of the model, and ``labels``; ``filler`` where this process's batch stands for nothing.
         groups: torch bool (batch, G).
         objective: (losses, groups, labels or None) -> scalar.
     """
-    labels = inputs["labels"]
-    outputs = model(**{key: value for key, value in inputs.items() if key != "labels"})
+    labels, apart = inputs["labels"], ("labels", FILLER)
+    outputs = model(**{key: value for key, value in inputs.items() if key not in apart})
     losses = compute_losses(outputs["logits"], labels)
-    return objective(losses, groups, labels if labels.dim() == 1 else None)
+    classes = labels if labels.dim() == 1 else None
+    if count_processes() == 1:
+        return objective(losses, groups, classes)
+    loss = objective(*gather_examples(losses, groups, classes, bool(inputs.get(FILLER))))
+    return loss.detach() + count_processes() * (loss - loss.detach())
 
 
 def measure_loss(

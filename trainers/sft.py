@@ -10,9 +10,10 @@ from typing import Any
 
 from lorafair.data.membership import mark_members, read_membership
 from lorafair.errors import LorafairError, did_you_mean, raise_faults
-from lorafair.process import is_first, share_batch, wait
+from lorafair.process import is_first, wait
 
 from .loop import hush, run_loop, spare_memory
+from .share import split_step
 from .start import subtract_start
 
 IGNORED = -100
@@ -39,6 +40,7 @@ def sft(
     precision: str = "fp32",
     save_steps: int | None = None,
     gradient_checkpointing: bool = False,
+    micro_batch: int | None = None,
     objective: Any = None,
     validation: Any = None,
 ) -> Path:
@@ -60,6 +62,7 @@ def sft(
         precision: ``fp32``, or ``bf16`` for autocast of the forward pass (weights and optimizer stay as they are).
         save_steps: steps between saves; None is one every five minutes.
         gradient_checkpointing: compute activations twice instead of keeping them: less memory, more time.
+        micro_batch: examples that a process takes at a time, a divisor of its share of a step; None is all of it.
         objective: lorafair.objective.Choice, or None for the mean over the batch's completion tokens.
         validation: data like ``data``; the mean of the pairs' losses after training becomes ``validation_loss``.
 
@@ -83,14 +86,15 @@ def sft(
             start = keep_start(model, out / "start")
     pad = base.tokenizer.pad_token_id
     held_out = None if validation is None else validation.tokenise(base.tokenizer, max_length).examples
+    counted, examples = count_weights(model), name_examples(tokens.examples, data)
     outcome = run_loop(
         model,
-        tokens.examples if objective is None else mark_members(tokens.examples, read_membership(data.rows)),
+        examples if objective is None else mark_members(examples, read_membership(data.rows)),
         pad_right(base.tokenizer.eos_token_id if pad is None else pad),
         out / "saves",
         {
             "learning_rate": lr,
-            "per_device_train_batch_size": share_batch(batch_size),
+            **split_step(batch_size, micro_batch),
             "num_train_epochs": epochs,
             "warmup_steps": warmup_ratio,
             "weight_decay": weight_decay,
@@ -104,12 +108,10 @@ def sft(
         objective=objective,
         validation=held_out,
     )
-    trained = [p.numel() for p in model.parameters() if p.requires_grad]
     facts = {
         "steps": outcome.steps,
         "final_loss": outcome.final_loss,
-        "trainable_parameters": sum(trained),
-        "total_parameters": sum(p.numel() for p in model.parameters()),
+        **counted,
         "truncated": tokens.truncated,
         **outcome.facts,
     }
@@ -117,20 +119,21 @@ def sft(
     if is_first():
         shutil.rmtree(checkpoint, ignore_errors=True)
         with hush():
-            write_model(model, base, checkpoint, start)
+            write_model(model, base, checkpoint, start, outcome.weights)
         (checkpoint / "training.json").write_text(json.dumps(facts), encoding="utf-8")
     wait()
     return checkpoint
 
 
-def pad_right(pad: int) -> Callable[[list[dict[str, list[int]]]], dict[str, Any]]:
-    """A collator: examples -> ``input_ids``, ``attention_mask``, ``labels``, each (batch, longest) of int64.
+def pad_right(pad: int) -> Callable[[list[dict[str, Any]]], dict[str, Any]]:
+    """A collator: examples -> ``input_ids``, ``attention_mask``, ``labels``, each (batch, longest) of int64; ``ids``
+    where the examples have some.
 
     Padding has the id ``pad``, attention 0 and the label that the loss ignores, whatever else ``pad`` stands for.
     """
     import torch
 
-    def collate(examples: list[dict[str, list[int]]]) -> dict[str, Any]:
+    def collate(examples: list[dict[str, Any]]) -> dict[str, Any]:
         longest = max(len(example["input_ids"]) for example in examples)
 
         def stack(rows: list[list[int]], filler: int) -> Any:
@@ -140,9 +143,29 @@ def pad_right(pad: int) -> Callable[[list[dict[str, list[int]]]], dict[str, Any]
             "input_ids": stack([e["input_ids"] for e in examples], pad),
             "attention_mask": stack([[1] * len(e["input_ids"]) for e in examples], 0),
             "labels": stack([e["labels"] for e in examples], IGNORED),
+            **({"ids": [e["id"] for e in examples]} if "id" in examples[0] else {}),
         }
 
     return collate
+
+
+def name_examples(examples: list[dict[str, Any]], data: Any) -> list[dict[str, Any]]:
+    """Examples with the ids of the rows that they were made of, for messages, where the data have as many rows."""
+    rows = getattr(data, "rows", None) or []
+    if len(rows) != len(examples):
+        return examples
+    return [{**example, "id": str(row.get("id", ""))} for example, row in zip(examples, rows, strict=True)]
+
+
+def count_weights(model: Any) -> dict[str, int]:
+    """``trainable_parameters`` and ``total_parameters``, before anything shards them; packed ones (4 bit) in full."""
+    if hasattr(model, "get_nb_trainable_parameters"):
+        trained, total = model.get_nb_trainable_parameters()
+    else:
+        trained, total = (
+            sum(p.numel() for p in model.parameters() if p.requires_grad or every) for every in (False, True)
+        )
+    return {"trainable_parameters": trained, "total_parameters": total}
 
 
 def add_adapter(model: Any, method: Any, name: str) -> Any:
@@ -186,24 +209,28 @@ def keep_start(model: Any, folder: Path) -> Path | None:
     return folder
 
 
-def write_model(model: Any, base: Any, folder: Path, start: Path | None = None) -> None:
+def write_model(model: Any, base: Any, folder: Path, start: Path | None = None, weights: Any = None) -> None:
     """Write the trained weights: an adapter with its config, or a model with its configs and the base's tokenizer.
 
     With ``start`` (see :func:`keep_start`) the adapter is the difference from the start, for the base as it was.
+    ``weights`` are the model's where it does not hold all of them itself (see ``loop.Outcome``).
     """
+    told = {} if weights is None else {"state_dict": weights}
     configs = getattr(model, "peft_config", None)
     if not configs:
-        model.save_pretrained(folder)
+        for copy in getattr(model, "all_tied_weights_keys", None) or ():
+            told.get("state_dict", {}).pop(copy, None)  # gathered twice where two layers share one matrix
+        model.save_pretrained(folder, **told)
         for file in base.path.iterdir():
             if file.is_file() and file.name.startswith(TOKENIZER_FILES) or file.suffix == ".model":
                 shutil.copyfile(file, folder / file.name)
         return
     for config in configs.values():
         config.base_model_name_or_path = base.name
-    headed = any(getattr(config, "modules_to_save", None) for config in configs.values())
-    extra = {"path_initial_model_for_weight_conversion": str(start)} if start and not headed else {}
-    model.save_pretrained(folder, save_embedding_layers=False, **extra)
-    if start and headed:
+    ours = weights is not None or any(getattr(config, "modules_to_save", None) for config in configs.values())
+    extra = {"path_initial_model_for_weight_conversion": str(start)} if start and not ours else {}
+    model.save_pretrained(folder, save_embedding_layers=False, **told, **extra)
+    if start and ours:
         subtract_start(folder, start)
     (folder / "README.md").unlink(missing_ok=True)
     path = folder / "adapter_config.json"

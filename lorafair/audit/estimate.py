@@ -13,6 +13,10 @@ for N = batch size × longest text tokens, width h, inner width i, vocabulary V 
 Of 14 h + 4 i, 11 h + 4 i are the tensors that PyTorch keeps of one block (inputs and outputs of both norms, queries,
 keys, values, the attention's output twice, and four of the inner width); 3 h are what measured runs take beyond that
 (passing results, the allocator).  4 V are the logits, their log-softmax and the gradients.
+
+With gradient checkpointing only the input of each block is kept, and one block at a time is computed again: layers h +
+14 h + 4 i; RECOMPUTED is what measured runs took beyond that.  Where a step is taken in several
+passes or processes, N counts the examples of one pass of one process.
 """
 
 from __future__ import annotations
@@ -20,8 +24,11 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from lorafair.quantization import BYTES
 
 if TYPE_CHECKING:
     from lorafair.checkpoint import Checkpoint
@@ -29,11 +36,15 @@ if TYPE_CHECKING:
 
 PROCESS = 0.62e9
 """Bytes of a process that has imported torch, transformers and PEFT."""
+RECOMPUTED = 0.6e9
+"""Bytes that a process took beyond the formula with gradient checkpointing, on SmolLM2 in two trainings."""
 SIZES = {"float32": 4, "bfloat16": 2, "float16": 2}
 EFFICIENCY = 0.5
 """Share of the measured rate of a large matrix product that training reaches."""
 SMALL = {"ia3": 1, "vera": 1, "prompt_tuning": 1, "prefix_tuning": 1, "fractional": 1, "head": 0}
 """Methods counted like LoRA of that rank, an upper bound."""
+HEADS = ("classify", "image")
+"""Trainers whose models end in a classification head."""
 
 
 OLDER = {"q_proj": "query", "k_proj": "key", "v_proj": "value"}
@@ -99,21 +110,41 @@ def count_trainable(shape: Shape, run: Run) -> int:
     return sum(rank * (left + right) for left, right in chosen)
 
 
-def estimate_memory(shape: Shape, run: Run, longest: int, *, last: bool, head: bool = False) -> float:
+def estimate_memory(
+    shape: Shape,
+    run: Run,
+    longest: int,
+    *,
+    last: bool,
+    head: bool = False,
+    micro_batch: int | None = None,
+    checkpointing: bool = False,
+) -> float:
     """Peak bytes of a run; see the module's formula.
 
     Args:
         longest: tokens of the longest text, before ``max_length`` cuts it.
         last: whether it is the last run of its sweep, which takes the base's own weights.
         head: whether it ends in a classification head, which has no vocabulary.
+        micro_batch: examples that the process takes at a time; None is the whole step.
+        checkpointing: whether activations are computed twice instead of kept.
     """
     size = SIZES.get(str(run.settings["dtype"]), 4)
     trained = count_trainable(shape, run)
-    tokens = run.settings["batch_size"] * min(longest, run.settings["max_length"])
-    inside = shape.layers * (14 * shape.width + 4 * shape.inner) * size
+    tokens = (micro_batch or run.settings["batch_size"]) * min(longest, run.settings["max_length"])
+    block = 14 * shape.width + 4 * shape.inner
+    inside = (shape.layers * shape.width + block if checkpointing else shape.layers * block) * size
     activations = tokens * (inside + (0 if head else 4 * shape.vocabulary * 4))
+    activations += RECOMPUTED if checkpointing else 0
     copies = 1 if last else 2
-    return float(PROCESS + copies * shape.parameters * size + 3 * trained * size + activations)
+    return float(PROCESS + copies * weigh_base(shape, run, size) + 3 * trained * size + activations)
+
+
+def weigh_base(shape: Shape, run: Run, size: int) -> float:
+    """Bytes of a base's weights, ``size`` each, or less for linear layers that are quantized."""
+    packed = BYTES.get(str(run.settings.get("quantize")), size)
+    inside = sum(left * right for left, right in shape.linear.values())
+    return (shape.parameters - inside) * size + inside * packed
 
 
 def count_operations(shape: Shape, run: Run, tokens: float, head: bool = False) -> float:
@@ -144,6 +175,15 @@ def tell_seconds(amount: float) -> str:
     if amount < 120:
         return f"{amount:.0f} s"
     return f"{amount / 60:.0f} min" if amount < 7200 else f"{amount / 3600:.1f} h"
+
+
+def measure_rows(base: Checkpoint | None, rows: Sequence[Mapping[str, Any]]) -> tuple[float, int, bool]:
+    """(mean, longest, whether they were counted) of training rows' lengths, in tokens or patches."""
+    if rows and "image" in rows[0]:
+        return count_patches(base)
+    return count_tokens(
+        base, ["".join(str(row.get(key) or "") for key in ("prompt", "completion", "text")) for row in rows]
+    )
 
 
 def count_patches(base: Checkpoint | None) -> tuple[float, int, bool]:

@@ -76,6 +76,8 @@ def collect_facts(recipe: Recipe, sweeps: list[Sweep]) -> Facts:
     for name in dict.fromkeys(name_data(sweep.plan) for sweep in sweeps):
         same = [sweep for sweep in sweeps if name_data(sweep.plan) == name]
         attempt("train", _count_rows, same, recipe, facts)
+    for sweep in sweeps:
+        _check_memory(sweep, facts)
     metrics: set[str] = set()
     for number, block in enumerate(recipe.eval):
         where = "eval" if len(recipe.eval) == 1 else f"eval.{number}"
@@ -144,13 +146,23 @@ def _count_rows(sweeps: list[Sweep], recipe: Recipe, facts: Facts) -> None:
             raise
         facts.missing.append(f"the training data {name}: {error}")
         return
-    from lorafair.audit.estimate import count_patches, count_tokens
+    from lorafair.audit.estimate import measure_rows
 
-    texts = ["".join(str(row.get(key) or "") for key in ("prompt", "completion", "text")) for row in rows]
     for base in dict.fromkeys(sweep.base for sweep in sweeps):
-        found = facts.bases[base]
-        count = count_patches(found) if rows and "image" in rows[0] else count_tokens(found, texts)
+        count = measure_rows(facts.bases[base], rows)
         facts.data.setdefault(base, {})[name_data(plan)] = Length(len(rows), *count)
+
+
+def _check_memory(sweep: Sweep, facts: Facts) -> None:
+    from lorafair.audit.estimate import HEADS, read_shape
+    from lorafair.memory_plan import MEND, find_too_large
+
+    found, data = facts.bases.get(sweep.base), facts.data.get(sweep.base, {}).get(name_data(sweep.plan))
+    if found is not None and data is not None and sweep.plan.max_memory is not None:
+        head = sweep.plan.trainer in HEADS
+        faults = find_too_large(sweep.plan, sweep.runs, read_shape(found), data.longest, head)
+        lines = [f"memory for {sweep.base}: {fault} {MEND}." for fault in faults]
+        facts.missing += [line for line in lines if line not in facts.missing]
 
 
 def load_rows(plan: Plan) -> list[Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lorafair.audit.estimate import (
     EFFICIENCY,
+    HEADS,
     Shape,
     count_operations,
     count_trainable,
@@ -18,6 +19,7 @@ from lorafair.audit.estimate import (
     tell_seconds,
 )
 from lorafair.audit.facts import name_data
+from lorafair.memory_plan import choose_fit, is_packed
 
 if TYPE_CHECKING:
     from lorafair.audit.facts import Facts, Length
@@ -71,14 +73,12 @@ def _outline_training(
         memory = cost = "?"
         if data is not None and shape is not None and rate is not None:
             head = sweep.plan.trainer in HEADS
-            packed = sweep.plan.trainer == "lm"
-            longest = run.settings["max_length"] if packed else data.longest
-            amount = estimate_memory(shape, run, longest, last=run is sweep.runs[-1], head=head)
+            amount, way = predict_memory(sweep, run, shape, data.longest, head)
             most = max(most, amount)
             passes = run.settings["epochs"]
             time = count_operations(shape, run, passes * data.rows * data.mean, head) / rate / EFFICIENCY
             seconds += 0.0 if trained_already else time
-            memory, cost = tell_bytes(amount), "trained already" if trained_already else tell_seconds(time)
+            memory, cost = tell_bytes(amount) + way, "trained already" if trained_already else tell_seconds(time)
         rows.append([sweep.base, sweep.label(run), f"{run.settings['lr']}", steps, weights, memory, cost])
     already = f", {len(done)} of them trained already" if done else ""
     lines = [f"Training: {len(runs)} runs{already}"]
@@ -99,7 +99,16 @@ def _outline_training(
     return lines, seconds
 
 
-HEADS = ("classify", "image")
+def predict_memory(sweep: Sweep, run: Run, shape: Shape, longest: int, head: bool) -> tuple[float, str]:
+    """(peak bytes of a run, what ``max_memory`` does to reach them, in brackets)."""
+    if sweep.plan.max_memory is None:
+        longest = run.settings["max_length"] if is_packed(run) else longest
+        return estimate_memory(shape, run, longest, last=run is sweep.runs[-1], head=head), ""
+    fit, least = choose_fit(sweep.plan, run, shape, longest, sweep.runs, head)
+    if fit is None:
+        return least, f" (more than {sweep.plan.max_memory}: refused)"
+    ways = [f"{fit.passes} passes"] * (fit.passes > 1) + ["checkpointing"] * fit.gradient_checkpointing
+    return least, f" ({', '.join(ways)})" if ways else ""
 
 
 def count_run_steps(run: Run, data: Length) -> int:

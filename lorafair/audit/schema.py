@@ -84,7 +84,7 @@ def _find_keys(model: Any, place: Place) -> list[str]:
 
 TRAIN_NAMES = {"methods": "method", "ranks": "rank", "seeds": "seed", "options": "method_option"}
 EVAL_NAMES = {"tasks": "task", "checkpoints": "checkpoint"}
-NOT_TRAIN = ("base", "out", "name", "resume", "overwrite", "settings")
+NOT_TRAIN = ("base", "out", "name", "resume", "overwrite", "settings", "micro_batch")
 NOT_EVAL = ("base", "out", "shard")
 NOT_PROBE = (
     *("base", "out", "shard", "checkpoints", "gen_kwargs", "num_fewshot", "until_decided", "margin", "verify", "probe"),

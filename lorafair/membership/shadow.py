@@ -85,7 +85,8 @@ def train_shadows(
             raise LorafairError(
                 f"Shadow models cannot be kept in {place}: {error.strerror}. Give another: --settings folder=PATH"
             ) from error
-        base = Base(engine.base, settings["dtype"], uses=len(missing), head=getattr(data, "head", None))
+        head, bits = getattr(data, "head", None), settings.get("quantize")
+        base = Base(engine.base, settings["dtype"], uses=len(missing), head=head, quantize=bits)
         for done, number in enumerate(missing, start=1):
             print(
                 f"{checkpoint.label}: shadow model {number + 1} of {count} ({done} of {len(missing)} to train)",

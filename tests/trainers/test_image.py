@@ -150,3 +150,18 @@ def test_a_grey_and_a_clear_picture_are_read_in_colour(tiny_vision, tmp_path):
     pixels = data.prepare(Base(read_base(str(tiny_vision)), head=data.head).processor, data.labels)
     assert pixels.values.shape[1:] == (3, 16, 16)
     assert pixels.values[0].min() == pixels.values[0].max() == 200
+
+
+@pytest.mark.parametrize("tiny_vision", ["vit"], indirect=True)
+def test_out_of_memory_names_settings_that_images_have(tiny_vision, image_folder, tmp_path, monkeypatch):
+    from transformers import Trainer
+
+    def fail(self, *rest, **named):
+        raise MemoryError
+
+    monkeypatch.setattr(Trainer, "compute_loss", fail)
+    with pytest.raises(
+        LorafairError, match=r"--batch-size \(now 4\).*--gradient-checkpointing.*--max-memory"
+    ) as caught:
+        train(tiny_vision, image_folder / "images.jsonl", tmp_path)
+    assert "--max-length" not in str(caught.value)
