@@ -103,8 +103,9 @@ def make_loader(examples: Sequence[Any], collate: Callable[[Any], dict[str, Any]
         return {**batch, "labels": torch.full_like(batch["labels"], IGNORED), FILLER: True}
 
     shares: Any = Shares(examples, size, seed)
+    fillable: Any = Fillable(examples)
     pinned = torch.cuda.is_available()
-    return Loader(Fillable(examples), batch_sampler=shares, collate_fn=fill, pin_memory=pinned)
+    return Loader(fillable, batch_sampler=shares, collate_fn=fill, pin_memory=pinned)
 
 
 def average_classes(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
