@@ -72,7 +72,7 @@ def need_training(sweep: Sweep, run: Run, facts: Facts, *, alone: bool = True) -
     Args:
         alone: whether the process trains this run and nothing else, so that no second copy of the base is kept.
     """
-    from lorafair.audit.outline import HEADS
+    from lorafair.audit.estimate import HEADS
 
     found, data = facts.bases.get(sweep.base), facts.data.get(sweep.base, {}).get(name_data(sweep.plan))
     if found is None or data is None:
