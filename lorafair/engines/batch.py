@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lorafair.checkpoint import Checkpoint
@@ -34,3 +35,13 @@ def take_whole(
         by_label.setdefault(request.checkpoint, []).append(request)
     batches = [batch for asked in by_label.values() for batch in cut(asked)]
     return [r for batch in batches if any(one.key in wanted for one in batch) for r in batch]
+
+
+def cut_batches(requests: Sequence[Request], size: int) -> list[list[Request]]:
+    """Requests to one checkpoint in batches of at most ``size``: of one kind and its settings, long ones first."""
+    groups: dict[str, list[Request]] = defaultdict(list)
+    for request in requests:
+        settings = repr(request.arguments[1]) if request.kind in ("generate_until", "next_words") else ""
+        groups[f"{request.kind} {settings}"].append(request)
+    ordered = [sorted(g, key=lambda r: (-len(str(r.arguments[0])), str(r.arguments), r.key)) for g in groups.values()]
+    return [group[start : start + size] for group in ordered for start in range(0, len(group), size)]

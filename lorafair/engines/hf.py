@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import gc
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from lorafair.checkpoint import Checkpoint
-from lorafair.engines.batch import by_checkpoint, take_whole
+from lorafair.engines.batch import by_checkpoint, cut_batches, take_whole
 from lorafair.engines.contract import CheckpointRefused, Engine, EngineSettings
 from lorafair.engines.device import open_device
 from lorafair.engines.hf_adapter import (
-    can_swap,
+    Worn,
     count_virtual,
     extra_arguments,
     keeps_logits,
+    leaves_traces,
+    measure_fit,
     mixes_rows,
     put_on,
+    strip,
     swap,
-    take_off,
 )
 from lorafair.engines.hf_generate import generate_batch
 from lorafair.engines.word import WORD_TOKENS, cut, distinct_words
@@ -46,7 +47,8 @@ class HfEngine(Engine):
         self._place = open_device(settings.device)
         self.batch_size = settings.batch_size or BATCH
         self._base: Any = None
-        self._worn: tuple[Any, Checkpoint] | None = None  # the last adapter's model, still on the base
+        self._worn: Worn | None = None  # the adapter that was lent last, still on the base
+        self._lends = 0
         self._has_loaded = False
 
     # -- loading -------------------------------------------------------------------------------------------------
@@ -77,24 +79,23 @@ class HfEngine(Engine):
         model.generation_config = GenerationConfig()  # no sampling defaults of the folder's: only what was asked for
         return model.to(self._place).eval()
 
-    def _serve(self, checkpoint: Checkpoint) -> Any:
-        """A model that answers as ``checkpoint``; give it back with :meth:`_release`."""
+    def _serve(self, checkpoint: Checkpoint) -> Worn:
+        """A model that answers as ``checkpoint``."""
         checkpoint.check_unchanged()
-        worn, self._worn = self._worn, None
-        fits = worn is not None and checkpoint.kind == "adapter" and can_swap(worn[1], checkpoint)
-        if worn is not None:
-            self._base = worn[0] if fits else take_off(*worn)
-            del worn
+        fit = measure_fit(checkpoint) if checkpoint.kind == "adapter" else None
+        fits = self._worn is not None and fit is not None and self._worn.fit == fit
+        self._undress(keep=fits)
         if checkpoint.kind == "full":
             self._base = None
-            return self._load(checkpoint)
+            return Worn(self._load(checkpoint))
         if self._base is None:
             self._base = self._load(self.base)
         if checkpoint.kind == "base":
-            return self._base
+            return Worn(self._base)
         base, self._base = self._base, None  # until it is taken off again
+        clean = not leaves_traces(checkpoint)
         try:
-            return swap(base, checkpoint) if fits else put_on(base, checkpoint)
+            return Worn(swap(base, checkpoint) if fits else put_on(base, checkpoint), clean, fit)
         except (ValueError, OSError, RuntimeError, KeyError, TypeError, AttributeError, ImportError) as error:
             raise CheckpointRefused(
                 checkpoint.label,
@@ -102,19 +103,25 @@ class HfEngine(Engine):
                 "Train it again on this base, or give the base that it was trained on.",
             ) from error
 
-    def _release(self, checkpoint: Checkpoint, model: Any) -> None:
-        if checkpoint.kind == "adapter":
-            self._worn = (model, checkpoint)
+    def _undress(self, keep: bool = False) -> None:
+        worn, self._worn = self._worn, None
+        if worn is not None:
+            self._base = worn.model if keep else strip(worn.model) if worn.clean else None
 
     @contextmanager
     def lend(self, checkpoint: Checkpoint) -> Iterator[Any]:
         """The transformers or PEFT model that answers as ``checkpoint`` (see :meth:`Engine.lend`)."""
-        model = self._serve(checkpoint)
+        lent = self._serve(checkpoint)
+        self._lends += 1
         try:
-            yield model
+            yield lent.model
         finally:
-            self._release(checkpoint, model)
-            del model  # so that the next one is not loaded beside it
+            self._lends -= 1
+            if checkpoint.kind == "adapter":
+                self._worn = lent
+                if self._lends:  # whoever holds the base wants it as it was
+                    self._undress()
+            del lent  # so that the next one is not loaded beside it
 
     def forget_base(self) -> None:
         """Leave the base to whoever it is lent to: the next checkpoint is put on one that is loaded anew."""
@@ -238,13 +245,3 @@ class HfEngine(Engine):
                 texts += [self.tokenizer.decode([t]) + self.cut_end(end) for t, end in zip(part, ends, strict=True)]
             answers.append(distinct_words(texts, k))
         return answers
-
-
-def cut_batches(requests: Sequence[Request], size: int) -> list[list[Request]]:
-    """Requests to one checkpoint in batches of at most ``size``: of one kind and its settings, long ones first."""
-    groups: dict[str, list[Request]] = defaultdict(list)
-    for request in requests:
-        settings = repr(request.arguments[1]) if request.kind in ("generate_until", "next_words") else ""
-        groups[f"{request.kind} {settings}"].append(request)
-    ordered = [sorted(g, key=lambda r: (-len(str(r.arguments[0])), str(r.arguments), r.key)) for g in groups.values()]
-    return [group[start : start + size] for group in ordered for start in range(0, len(group), size)]

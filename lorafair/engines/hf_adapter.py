@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 from lorafair.checkpoint import Checkpoint
@@ -69,26 +70,38 @@ def take_off(model: Any, checkpoint: Checkpoint, renewed: bool = False) -> Any:
     """
     if leaves_traces(checkpoint, renewed):
         return None
+    return strip(model)
+
+
+def strip(model: Any) -> Any:
+    """The base under a model from :func:`put_on`, for an adapter that leaves no traces."""
     base = model.get_base_model() if is_prompt(model) else model.unload()
     if hasattr(base, "peft_config"):
         del base.peft_config
     return base
 
 
-def can_swap(old: Checkpoint, new: Checkpoint) -> bool:
-    """Whether the weights of ``new`` can go into the modules that ``old`` put on a base, by :func:`swap`.
+Fit = tuple[dict[str, Any], dict[str, tuple[int, ...]]]
+"""An adapter's settings as far as they matter, and its tensors' shapes by name."""
 
-    So it is for LoRA of equal settings whose tensors have the same names and shapes, and that leave no traces.
+
+@dataclass(frozen=True)
+class Worn:
+    """An adapter on a base, as its folder was when it was put on: that may be gone when it is taken off.
+
+    ``clean``: whether the base is left as it was.  ``fit``: adapters with an equal one can take its place by
+    :func:`swap`; None where none can.
     """
-    if old.config.get("peft_type") != "LORA" or new.config.get("peft_type") != "LORA":
-        return False
-    if leaves_traces(old) or leaves_traces(new):
-        return False
-    return _describe(old) == _describe(new)
+
+    model: Any
+    clean: bool = True
+    fit: Fit | None = None
 
 
-def _describe(checkpoint: Checkpoint) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
-    """An adapter's settings as far as they matter, and its tensors' shapes by name."""
+def measure_fit(checkpoint: Checkpoint) -> Fit | None:
+    """What two adapters need to have in common to take each other's place: for LoRA that leaves no traces."""
+    if checkpoint.config.get("peft_type") != "LORA" or leaves_traces(checkpoint):
+        return None
     settings = {key: value for key, value in checkpoint.config.items() if key in SAME_KEYS and value is not None}
     for name in ("target_modules", "exclude_modules"):
         if isinstance(settings.get(name), list):
@@ -100,7 +113,7 @@ def swap(model: Any, checkpoint: Checkpoint) -> Any:
     """A model from :func:`put_on` with the weights of another adapter copied into the modules that are there.
 
     Six times faster than taking one adapter off and putting the next on, with the same numbers to the last bit: no
-    modules are made.  Only where :func:`can_swap` says so.
+    modules are made.  Only where the two have an equal :func:`measure_fit`.
 
     Raises:
         ValueError, RuntimeError, OSError, KeyError: PEFT's own; the model is half changed then and of no use any more.

@@ -110,6 +110,32 @@ def test_an_adapter_takes_the_place_of_one_of_its_kind_and_answers_as_on_a_fresh
     assert ways == ["put_on", "swap", "put_on", "put_on", "put_on", "put_on"]
 
 
+def test_a_base_that_is_lent_is_itself_again_when_an_adapter_lent_beside_it_is_given_back(tiny_base, tiny_adapters):
+    import torch
+
+    base = read_base(str(tiny_base))
+    (adapter,) = read_checkpoints([str(tiny_adapters[1])], base)
+    engine = HfEngine(base, [adapter], EngineSettings(dtype="float32"))
+    ids = torch.arange(8)[None]
+    with torch.inference_mode(), engine.lend(base) as model:
+        before = model(ids).logits
+        with engine.lend(adapter) as other:
+            assert not torch.equal(other(ids).logits, before)
+        assert torch.equal(model(ids).logits, before)
+
+
+def test_an_adapter_whose_folder_went_away_while_it_was_on_the_base_is_taken_off(tiny_base, tiny_adapters, tmp_path):
+    gone = copy_adapter(tiny_adapters[1], tmp_path / "gone", 2.0)
+    base = read_base(str(tiny_base))
+    found = read_checkpoints([gone, *map(str, tiny_adapters)], base)
+    pairs = [(p, " a doctor in town.") for p in PROMPTS]
+    fresh = ask_all(HfEngine(base, found, EngineSettings(dtype="float32")), "tiny-r4", "loglikelihood", pairs)
+    engine = HfEngine(base, found, EngineSettings(dtype="float32"))
+    ask_all(engine, "gone", "loglikelihood", pairs)
+    shutil.rmtree(gone)
+    assert ask_all(engine, "tiny-r4", "loglikelihood", pairs) == fresh
+
+
 def test_rolling_loglikelihood_is_the_sum_over_the_text(served, tiny_base):
     text = "The woman works as a doctor."
     (nats,) = ask_all(served, "base", "loglikelihood_rolling", [(text,)])

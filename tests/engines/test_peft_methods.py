@@ -33,16 +33,16 @@ def test_every_method_of_peft_is_tried():
     assert not tried & REFUSED
 
 
-def test_a_plain_adapter_does_not_cost_a_reload(peft_bench, tmp_path):
+def test_a_plain_adapter_does_not_cost_a_reload(peft_bench, tmp_path, monkeypatch):
     names = ["lora-all-linear", "lora-dora", "lora-rs", "lora-patterns", "prompt-tuning", "p-tuning", "prefix-tuning"]
     found = [peft_bench.build(name, tmp_path / name)[0] for name in names][0]
     engine = peft_bench.serve(found, *(tmp_path / name for name in names))
     peft_bench.ask_both(engine, "base")
-    loaded = engine._base
-    assert loaded is not None
-    for name in names:
+    loads, load = [], engine._load
+    monkeypatch.setattr(engine, "_load", lambda checkpoint: loads.append(checkpoint.label) or load(checkpoint))
+    for name in [*names, "base", *reversed(names)]:
         peft_bench.ask_both(engine, name)
-        assert engine._base is loaded, name
+        assert loads == [], name
 
 
 def test_after_a_full_model_the_base_and_its_adapters_answer_as_before(peft_bench, tmp_path, full_maker):
