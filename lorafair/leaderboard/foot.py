@@ -12,6 +12,8 @@ from lorafair.leaderboard.row import Rows
 from lorafair.statistics.interval import FEW_CLUSTERS
 
 MIRRORED = "follows from that of"
+SAME_NOTES = 3
+"""Lines that are named of those that share a note; the others are counted."""
 CLAIM = "Claims are about these checkpoints, not about the method: that takes 5 training seeds."
 METHOD_CLAIM = "Claims are about this method, over its training seeds."
 
@@ -89,12 +91,17 @@ def list_feet(found: Rows, lines: Sequence[Line]) -> list[str]:
             f"Planted control {one.model}: {format_number(one.planted, True)} for {one.group} in {one.metric}, {told}."
         )
     rows = [row for cell in cells for row in (cell.overall, *cell.groups) if not row.descriptive]
-    each = {f"{r.model}, {r.metric}{f', {r.group}' if r.group else ''}: {note}": None for r in rows for note in r.notes}
-    mirrored = [note for note in each if MIRRORED in note]
-    shown = [*dict.fromkeys(found.notes), *(note for note in each if MIRRORED not in note)]
+    whose: dict[str, dict[str, None]] = {}
+    for row in rows:
+        for note in row.notes:
+            whose.setdefault(note, {})[f"{row.model}, {row.metric}{f', {row.group}' if row.group else ''}"] = None
+    mirrored = sum(len(places) for note, places in whose.items() if MIRRORED in note)
     if mirrored:
-        feet.append(
-            f"{len(mirrored)} changes only mirror that of a named group and are not named (notes in --format json)."
-        )
+        feet.append(f"{mirrored} changes only mirror that of a named group and are not named (notes in --format json).")
+    shown = list(dict.fromkeys(found.notes))
+    for note, places in whose.items():
+        if MIRRORED not in note:
+            more = f" and {len(places) - SAME_NOTES} more" if len(places) > SAME_NOTES else ""
+            shown.append(f"{'; '.join(list(places)[:SAME_NOTES])}{more}: {note}")
     feet += [f"Note: {note}." for note in shown[:20]]
     return feet + ([f"{len(shown) - 20} more notes: see --format json."] if len(shown) > 20 else [])

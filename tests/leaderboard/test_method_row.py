@@ -55,6 +55,18 @@ def test_five_seeds_make_a_line_about_the_method(tmp_path: Path, write) -> None:
     assert "over its training seeds" in render_csv(lines)
 
 
+def test_a_note_that_many_lines_share_is_told_once(tmp_path: Path, write) -> None:
+    found = _build(_audit(tmp_path, write, seeds=4))
+    noted = [row.model_copy(update={"notes": ["all say so"]}) for row in found.rows if row.kind == "overall"]
+    rows = [*noted, *(row for row in found.rows if row.kind != "overall")]
+    feet = [each for each in list_feet(found, build_lines(rows, bases=["base"], against=None)) if "all say so" in each]
+    (foot,) = feet
+    places = [f"{row.model}, {row.metric}" for row in noted]
+    assert foot.startswith("Note: ")
+    assert sum(place in foot for place in places) == 3
+    assert f"and {len(places) - 3} more: all say so" in foot
+
+
 def test_fewer_seeds_and_other_recipes_make_no_claim_about_a_method(tmp_path: Path, write) -> None:
     _audit(tmp_path, write, seeds=4)
     write(tmp_path / "other", "other", seed=7, record=_record(4, lr=1e-3))
