@@ -83,18 +83,18 @@ PLAIN = frozenset((str, float, int, bool, type(None)))
 
 def holds_picture(value: Any) -> bool:
     """Whether there are bytes or a PIL image anywhere in a value: what lm-eval replaces by a hash."""
-    kind = type(value)
-    if kind in PLAIN:
+    if type(value) in PLAIN:
         return False
-    if isinstance(value, dict):
-        return any(map(holds_picture, value.values()))
-    if isinstance(value, list | tuple):
-        return any(map(holds_picture, value))
-    return isinstance(value, bytes | bytearray) or any(each.__module__ == "PIL.Image" for each in kind.__mro__)
+    if isinstance(value, dict | list | tuple):
+        inside = value.values() if isinstance(value, dict) else value
+        return not PLAIN.issuperset(map(type, inside)) and any(map(holds_picture, inside))
+    return isinstance(value, bytes | bytearray) or any(each.__module__ == "PIL.Image" for each in type(value).__mro__)
 
 
 def _as_plain(value: Any) -> Any:
     """A copy in which dictionaries, lists and tuples are of just these types, as in lm-eval's own copy."""
+    if type(value) in PLAIN:
+        return value
     if isinstance(value, dict):
         return {key: _as_plain(each) for key, each in value.items()}
     if isinstance(value, list):
@@ -110,7 +110,8 @@ def _skip_others(hash_pictures: Callable[[Any], Any], known: Documents) -> Calla
 
     def hash_one(sample: Any) -> Any:
         document = sample.get("doc")
-        if known.hold_picture(document) or any(holds_picture(each) for each in sample.values() if each is not document):
+        others = [each for each in sample.values() if type(each) not in PLAIN and each is not document]
+        if known.hold_picture(document) or any(map(holds_picture, others)):
             return hash_pictures({"sample": sample})["sample"]
         return sample | {key: _as_plain(sample[key]) for key in WRITTEN_AS_TEXT if key in sample}
 
