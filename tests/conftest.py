@@ -13,6 +13,28 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TQDM_DISABLE", "1")
 REAL_MODEL = Path(__file__).parent.parent / "models" / "smollm2-135m"
+TINY_RECIPE = """
+name: tiny
+title: A tiny audit
+bases: {{tiny: {base}}}
+train:
+  data: honest_sample_pairs
+  rank: [2, 4]
+  max_length: 64
+  by_method:
+    lora: {{lr: 5e-3}}
+    full: {{lr: 1e-3}}
+eval:
+  task: lorafair_honest_sample
+  limit: 8
+  engine: hf
+  gen_kwargs: {{max_gen_toks: 4}}
+probes:
+  - {{name: kl, task: lorafair_honest_sample, limit: 6}}
+statistics:
+  primary: honest_continuation
+"""
+"""Small enough to run whole in seconds."""
 
 
 def make_tokenizer(folder: Path) -> int:
@@ -130,3 +152,11 @@ def adapter_maker():
 def full_maker():
     """:func:`make_full`, for tests in other files."""
     return make_full
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe(tiny_base, tmp_path_factory) -> Path:
+    """The file of a recipe on the tiny random Llama."""
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
+    path.write_text(TINY_RECIPE.format(base=tiny_base), encoding="utf-8")
+    return path

@@ -112,8 +112,8 @@ def measure_fit(checkpoint: Checkpoint) -> Fit | None:
 def swap(model: Any, checkpoint: Checkpoint) -> Any:
     """A model from :func:`put_on` with the weights of another adapter copied into the modules that are there.
 
-    Six times faster than taking one adapter off and putting the next on, with the same numbers to the last bit: no
-    modules are made.  Only where the two have an equal :func:`measure_fit`.
+    Faster than taking one adapter off and putting the next on, because no modules are made; the numbers are the same.
+    Only where the two have an equal :func:`measure_fit`.
 
     Raises:
         ValueError, RuntimeError, OSError, KeyError: PEFT's own; the model is half changed then and of no use any more.
