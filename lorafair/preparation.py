@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lorafair.checkpoint import Checkpoint
+from lorafair.collection import collect_later
 from lorafair.engines.contract import EngineSettings
 from lorafair.engines.tokenizer import apply_chat_template, load_tokenizer
 from lorafair.errors import LorafairError, did_you_mean, raise_faults
@@ -64,7 +65,7 @@ class Prepared:
             task.set_fewshot_seed(seed=1234)
             from lm_eval.evaluator_utils import get_sample_size
 
-            with _blame([name], "while it made its requests"):
+            with collect_later(), _blame([name], "while it made its requests"):
                 task.build_all_requests(
                     limit=get_sample_size(task, plan.limit),
                     rank=0,
@@ -139,7 +140,8 @@ class Prepared:
             results["lorafair"]["head"] = head
         if decision is not None:
             results["lorafair"]["decision"] = decision.model_dump()
-        return write_result(self.plan.out, checkpoint.label, results)
+        with collect_later():
+            return write_result(self.plan.out, checkpoint.label, results)
 
     def score(
         self, checkpoint: Checkpoint, identity: dict[str, Any], answers: dict[str, Any], portion: Portion
@@ -165,6 +167,7 @@ class Prepared:
         known = (self.versions, self.plan.seed, answers, portion, self._texts, self.frame)
         lm = ReplayLM(self.tokenizer, checkpoint.label, identity, *known)
         with (
+            collect_later(),
             remember_documents(self._documents),
             _blame(list(self.tasks["tasks"]), f"on the stored answers of {checkpoint.label}"),
             contextlib.nullcontext(self.tasks) if portion is None else narrow(self.tasks, portion) as tasks,

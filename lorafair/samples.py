@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lorafair.agreement import find_disagreements
 from lorafair.answer import Answers
+from lorafair.collection import collect_later
 from lorafair.decision import Decision, read_decision
 from lorafair.errors import raise_faults
 from lorafair.identity import Model
@@ -125,8 +126,9 @@ def read_audit(folders: Iterable[str | Path], labels: Mapping[str, str] | None =
     faults += find_disagreements((task, label, one.results) for (label, task), one in sorted(newest.items()))
     shared = Shared()
     wanted = [(one, task) for (_, task), one in sorted(newest.items(), key=_first)]
-    make_copies([(_name_samples(one, task), task, _read_metadata(one, task)) for one, task in wanted])
-    samples = [_read_samples(one, task, shared, faults) for one, task in wanted]
+    with collect_later():
+        make_copies([(_name_samples(one, task), task, _read_metadata(one, task)) for one, task in wanted])
+        samples = [_read_samples(one, task, shared, faults) for one, task in wanted]
     raise_faults("The results cannot be compared", dict.fromkeys(faults))
     everyone = list(probed.models.values())
     everyone += find_headless((one.results for one in models.values()), everyone)

@@ -11,6 +11,7 @@ from lorafair.isolation import read_remarks
 from lorafair.leaderboard.applicable import Asked, of_scores
 from lorafair.leaderboard.column import label_metric
 from lorafair.leaderboard.headless import NO_HEAD
+from lorafair.leaderboard.model_field import describe_model, describe_nothing
 from lorafair.leaderboard.tried import Tried
 from lorafair.records import Row
 from lorafair.samples import Audit, Samples
@@ -84,32 +85,15 @@ def add_failures(
 
 def _describe(model: Model, samples: Samples, metric: str, why: str, column: Column | None) -> Row:
     return Row(
-        model=model.label,
-        base=model.base,
-        method=model.method,
-        rank=model.rank,
-        trainable_parameters=model.trainable_parameters,
-        engine=model.engine,
-        verified=model.verified,
-        planted=model.planted,
+        **describe_model(model),
         task=samples.task,
         task_version=samples.version,
         metric=metric,
         metric_label=label_metric(samples, metric),
         higher_is_better=column.higher_is_better if column else samples.direction.get(metric),
-        kind="overall",
-        attribute=None,
-        group=None,
-        estimate=None,
-        low=None,
-        high=None,
-        method_interval="",
-        n=0,
-        clusters=0,
-        descriptive=False,
         sample_data=samples.sample_data,
         capability=samples.capability,
-        failed=why,
+        **describe_nothing(why),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lorafair.identity import Model
+from lorafair.leaderboard.model_field import describe_model, describe_nothing
 from lorafair.records import Row
 
 NO_HEAD = "no head"
@@ -54,30 +55,13 @@ def explain_headless(rows: Iterable[Row]) -> list[str]:
 
 def _empty(row: Row, model: Model) -> Row:
     return Row(
-        model=model.label,
-        base=model.base,
-        method=None,
-        rank=None,
-        trainable_parameters=None,
-        engine=None,
-        verified=None,
-        planted=None,
+        **describe_model(model),
         task=row.task,
         task_version=row.task_version,
         metric=row.metric,
         metric_label=row.metric_label,
         higher_is_better=row.higher_is_better,
-        kind="overall",
-        attribute=None,
-        group=None,
-        estimate=None,
-        low=None,
-        high=None,
-        method_interval="",
-        n=0,
-        clusters=0,
-        descriptive=False,
         sample_data=row.sample_data,
         capability=row.capability,
-        failed=NO_HEAD,
+        **describe_nothing(NO_HEAD),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from lorafair.identity import Model
 from lorafair.leaderboard.area import Changes, check_area, compare_rankings
+from lorafair.leaderboard.model_field import describe_model
 from lorafair.probe_sample import ProbeSummary
 from lorafair.records import Row
 from lorafair.samples import Audit
@@ -60,14 +61,7 @@ def _describe(model: Model, found: ProbeSummary | None, one: ProbeSummary, chang
     """``found`` as a row; where it is None, the empty overall row of ``one``."""
     group = None if found is None else found.group
     return Row(
-        model=model.label,
-        base=model.base,
-        method=model.method,
-        rank=model.rank,
-        trainable_parameters=model.trainable_parameters,
-        engine=model.engine,
-        verified=model.verified,
-        planted=model.planted,
+        **describe_model(model),
         task=one.task,
         task_version=None,
         metric=one.measure,

@@ -17,6 +17,7 @@ from lorafair.leaderboard.failure import add_failures, try_columns
 from lorafair.leaderboard.headless import add_headless
 from lorafair.leaderboard.measurement import fix_settings, measure_columns
 from lorafair.leaderboard.method_row import add_methods, find_methods
+from lorafair.leaderboard.model_field import describe_model
 from lorafair.leaderboard.note import list_notes
 from lorafair.leaderboard.probed import describe_models
 from lorafair.leaderboard.tried import open_metric
@@ -124,14 +125,7 @@ def _rows(
     model: Model, column: Column, samples: Samples, summary: Summary, pairs: list[Pair], settings: Settings
 ) -> list[Row]:
     shared = Row(
-        model=model.label,
-        base=model.base,
-        method=model.method,
-        rank=model.rank,
-        trainable_parameters=model.trainable_parameters,
-        engine=model.engine,
-        verified=model.verified,
-        planted=model.planted,
+        **describe_model(model),
         task=column.task,
         task_version=samples.version,
         metric=column.metric,
