@@ -97,9 +97,11 @@ def _find_split(engine: Any, checkpoint: Any) -> tuple[Split, Mapping[str, Any]]
 
 
 def _load(split: Split, label: str, trainer: str) -> Any:
+    from lorafair.data.composition import compose_data
     from lorafair.training_data import load_training_data
 
-    data = load_training_data(trainer, split.data, split.options)
+    data, mixed = load_training_data(trainer, split.data, split.options), split.composition or {}
+    data = compose_data(data, mixed.get("shares"), rows=mixed.get("rows"), seed=mixed.get("seed", 0))
     if data.provenance["sha256"] != split.data_sha256:
         raise LorafairError(
             f"{split.data} is not the data any more that {label} was trained on: its rows were changed. Bring the old "

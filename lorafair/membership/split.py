@@ -23,8 +23,9 @@ FILE = "members.json"
 class Split:
     """Rows that were trained on (``members``) and rows that were held out, by their ids, of one data set.
 
-    ``data``, ``options`` (``--data-option``) and ``data_sha256`` tell the whole data set, ``holdout`` and ``seed`` how
-    it was split by clusters.
+    ``data``, ``options`` (``--data-option``) and ``composition`` (shares, rows, seed of
+    :func:`lorafair.data.composition.compose_data`) tell the data set, ``data_sha256`` its content, ``holdout`` and
+    ``seed`` how it was split by clusters.
     """
 
     data: str
@@ -34,6 +35,7 @@ class Split:
     members: tuple[str, ...]
     nonmembers: tuple[str, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
+    composition: Mapping[str, Any] | None = None
 
     @property
     def sha256(self) -> str:
@@ -55,6 +57,8 @@ class Split:
     def write(self, folder: Path) -> None:
         """Write ``members.json`` into a checkpoint's folder: ids, and no text."""
         told: dict[str, Any] = {"schema": 1, "data": self.data, "options": dict(self.options)}
+        if self.composition is not None:
+            told["composition"] = dict(self.composition)
         told |= {"data_sha256": self.data_sha256, "holdout": self.holdout, "seed": self.seed}
         told |= {"members": list(self.members), "nonmembers": list(self.nonmembers), "sha256": self.sha256}
         (folder / FILE).write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -112,8 +116,10 @@ def draw_split(data: Any, holdout: float, seed: int) -> Split:
             f"--holdout {holdout:g} with --split-seed {seed} leaves no row to {'train on' if not kept else 'hold out'}:"
             f" {data.name} has {len(parts)} clusters. Give another share or seed, or more clusters."
         )
-    options = data.provenance.get("options") or {}
-    return Split(data.name, data.provenance["sha256"], holdout, seed, kept, out, options)
+    options, mixed = data.provenance.get("options") or {}, data.provenance.get("composition")
+    if mixed is not None:
+        mixed = {"shares": mixed["shares"], "rows": len(data.rows), "seed": mixed["seed"]}
+    return Split(data.name, data.provenance["sha256"], holdout, seed, kept, out, options, mixed)
 
 
 def read_split(folder: Path, label: str) -> Split:
@@ -134,6 +140,7 @@ def read_split(folder: Path, label: str) -> Split:
             members,
             nonmembers,
             dict(told.get("options") or {}),
+            None if told.get("composition") is None else dict(told["composition"]),
         )
         changed = split.sha256 != told["sha256"]
     except FileNotFoundError as error:

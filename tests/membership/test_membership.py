@@ -15,7 +15,9 @@ from sklearn.metrics import roc_auc_score
 from lorafair.engines.hf import HfEngine
 from lorafair.leaderboard.row import build_rows
 from lorafair.membership.split import read_split
+from lorafair.plan import Plan
 from lorafair.samples import read_audit
+from lorafair.training import train_runs
 
 WORDS = ["nurse", "teacher", "pilot", "baker", "writer", "farmer", "judge", "doctor"]
 ROWS = 96
@@ -262,3 +264,21 @@ def test_a_split_of_data_that_changed_is_refused(tiny_base, tmp_path):
     write_rows(path, 4)
     said = probe("membership_loss", tiny_base, path, tmp_path / "o", [run], code=1)
     assert "rows were changed" in said
+
+
+def test_members_of_a_composition_are_told_from_the_rows_it_left_out(tiny_base, tmp_path):
+    path = write_rows(tmp_path / "mixed.jsonl", 5)
+    settings = {"epochs": 0.2, "batch_size": 8}
+    shares = {"composition": {"easy": 0.75, "hard": 0.25}, "composition_rows": 40, "composition_seed": 3}
+    made = {"settings": settings, "holdout": 0.5, "split_seed": 1, "out": tmp_path, "name": "mixed"}
+    (run,) = train_runs(Plan(str(tiny_base), str(path), ("full",), **made, **shares), lambda said: None)
+    split = read_split(run, "mixed")
+    left = {*split.members, *split.nonmembers}
+    assert len(left) == 40
+    assert sum(int(name[1:]) % 2 for name in left) == 30  # the easy ones
+    probe("membership_loss", tiny_base, path, tmp_path / "o", [run])
+    rows = [record for record in read(tmp_path / "o", "mixed", "membership_loss") if record["id"]]
+    assert {record["id"] for record in rows} == left
+    assert {record["id"] for record in rows if record["values"]["member"]} == set(split.members)
+    write_rows(path, 6)  # the same ids and groups, other texts
+    assert "rows were changed" in probe("membership_loss", tiny_base, path, tmp_path / "p", [run], code=1)
