@@ -19,6 +19,8 @@ COLUMNS = (
     *("reference", "quantity", "difference", "difference_low", "difference_high", "p_adjusted", "verdict"),
     *("sample_data", "serving"),
 )
+TEXTS = frozenset(("attribute", "group", "reference", "quantity", "verdict"))
+"""Columns of text that some lines leave empty."""
 
 
 @dataclass(frozen=True)
@@ -128,13 +130,20 @@ def _log_trackio(
         logger.post_init(found)
         logger.log_eval_result()
         if board is not None:
-            shown = [[escape_markdown(one) if isinstance(one, str) else one for one in line] for line in board]
-            table = trackio.Table(dataframe=pd.DataFrame(shown, columns=list(COLUMNS)))  # it renders Markdown
+            shown = [[_show(one, column) for one, column in zip(line, COLUMNS, strict=True)] for line in board]
+            table = trackio.Table(dataframe=pd.DataFrame(shown, columns=list(COLUMNS)))
             trackio.log({TABLE: table}, step=logger.step)
         logger.log_eval_samples(samples)
     finally:
         logger.finish()
     return []
+
+
+def _show(one: Any, column: str) -> Any:
+    """A cell for Trackio, which renders text as Markdown and writes NaN where there is no text."""
+    if isinstance(one, str):
+        return escape_markdown(one)
+    return "" if one is None and column in TEXTS else one
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.machinery
+import json
 import runpy
 import sys
 from contextlib import contextmanager
@@ -159,3 +160,28 @@ def test_an_evaluation_is_logged(runs, tiny_base, tiny_adapters, tmp_path):
     assert {"honest_continuation", "toxicity_profanity"} <= set(table.columns)
     traces = [logged for logged in runs["trackio"]["tiny-r2"].logged if "lorafair_honest_sample/sample" in logged]
     assert len(traces) == 8
+
+
+def test_the_real_trackers_take_it_without_a_network(results, tmp_path, monkeypatch):
+    """W&B offline and Trackio in a folder, where they are installed; they are not in the lock file."""
+    pytest.importorskip("wandb", exc_type=ImportError)
+    trackio = pytest.importorskip("trackio", exc_type=ImportError)
+    for name, folder in {"WANDB_DIR": "w", "WANDB_CACHE_DIR": "w", "TRACKIO_DIR": "t", "HF_HOME": "h"}.items():
+        (tmp_path / folder).mkdir(exist_ok=True)
+        monkeypatch.setenv(name, str(tmp_path / folder))
+    monkeypatch.setattr("trackio.utils.TRACKIO_DIR", tmp_path / "t")
+    monkeypatch.setattr("trackio.sqlite_storage.TRACKIO_DIR", tmp_path / "t")
+    said = track(
+        Tracking(wandb={"project": "audit", "mode": "offline", "dir": str(tmp_path / "w")}, trackio={"project": "a"}),
+        results,
+        tmp_path,
+    )
+    assert all(one.startswith("samples of") for one in said), said
+    boards = list((tmp_path / "w").rglob("leaderboard_*.table.json"))
+    assert len({board.read_text(encoding="utf-8") for board in boards}) == 1
+    assert len(boards) == len(results)
+    table = json.loads(boards[0].read_text(encoding="utf-8"))
+    assert table["columns"] == list(COLUMNS)
+    assert trackio.Api().runs("a")
+    files = b"".join(path.read_bytes() for path in (tmp_path / "t").rglob("*") if path.is_file())
+    assert TABLE.encode() in files
