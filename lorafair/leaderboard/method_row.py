@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -43,12 +42,15 @@ def find_methods(models: Sequence[Model]) -> list[Method]:
         found.setdefault(key, {}).setdefault(model.seed, model)
     labels = {model.label for model in models}
     methods = []
-    alike = Counter(_name(seeds[min(seeds)]) for seeds in found.values())
+    alike: dict[str, list[Model]] = {}
+    for seeds in found.values():
+        alike.setdefault(_name(seeds[min(seeds)]), []).append(seeds[min(seeds)])
     for seeds in found.values():
         first = seeds[min(seeds)]
         label = _name(first)
-        if alike[label] > 1:  # other bases, learning rates, …: their labels tell them apart
-            label = bare if (bare := re.sub(rf"-seed{first.seed}(?!\d)", "", first.label)) != first.label else label
+        if len(others := alike[label]) > 1:  # other bases, learning rates, …: their labels tell them apart
+            bare = re.sub(rf"-seed{first.seed}(?!\d)", "", first.label)
+            label = bare if bare != first.label else label + _tell_apart(first, others)
         while label in labels:
             label += " (method)" if not label.endswith(")") else "+"
         labels.add(label)
@@ -61,6 +63,13 @@ def _name(model: Model) -> str:
     told = json.loads(model.recipe or "{}")
     rank = f" r={model.rank}" if model.rank else ""
     return f"{model.method or 'method'}{rank}" + "".join(f" {told[k]}" for k in ("objective", "augment") if told.get(k))
+
+
+def _tell_apart(model: Model, others: Sequence[Model]) -> str:
+    """`` lr=0.001``: the settings of one value in which a model's training differs from that of others."""
+    told, every = json.loads(model.recipe or "{}"), [json.loads(one.recipe or "{}") for one in others]
+    plain = [key for key, value in told.items() if isinstance(value, str | int | float)]
+    return "".join(f" {key}={told[key]}" for key in plain if any(one.get(key) != told[key] for one in every))
 
 
 def add_methods(

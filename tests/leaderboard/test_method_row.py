@@ -183,3 +183,12 @@ def test_methods_that_differ_in_their_settings_only_are_told_apart_by_their_chec
     ]
     assert [one.label for one in find_methods(models)] == ["lora-r2-lr0.1", "lora-r2-lr0.2"]
     assert [one.label for one in find_methods(models[:2])] == ["lora r=2"]
+
+
+def test_methods_of_one_seed_each_are_told_apart_by_the_settings_that_differ() -> None:
+    recipes = [{"lr": 0.1, "epochs": 1.0, "of": {"a": 1}}, {"lr": 0.2, "epochs": 1.0, "of": {"a": 2}}]
+    models = [
+        Model(f"mine-{k}", "adapter", method="lora", rank=2, seed=13, recipe=json.dumps(recipe))
+        for k, recipe in enumerate(recipes)
+    ]
+    assert [one.label for one in find_methods(models)] == ["lora r=2 lr=0.1", "lora r=2 lr=0.2"]
