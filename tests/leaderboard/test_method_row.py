@@ -72,7 +72,9 @@ def test_fewer_seeds_and_other_recipes_make_no_claim_about_a_method(tmp_path: Pa
     write(tmp_path / "other", "other", seed=7, record=_record(4, lr=1e-3))
     found = _build(tmp_path)
     assert {row.claim for row in found.rows} == {"checkpoint"}
-    assert any("No claim about a method with fewer than 5 training seeds: lora r=8 (4)" in one for one in found.claims)
+    (said,) = [one for one in found.claims if "fewer than 5 training seeds" in one]
+    assert "lora r=8 lr=0.0005 (4)" in said
+    assert "lora r=8 lr=0.001 (1)" in said
 
 
 def test_methods_are_compared_seed_by_seed(tmp_path: Path, write) -> None:
