@@ -41,6 +41,13 @@ def look_up(plan: Plan, run: Run, inputs: dict[str, Any]) -> tuple[str | None, b
     return None, False
 
 
+def clear_up(plan: Plan, run: Run, inputs: dict[str, Any]) -> None:
+    """Remove what a finished run left beside its folder, where it was killed between the two."""
+    partial = plan.out / f".partial-{run.name}"
+    if partial.is_dir() and read_inputs(partial / "plan.json") in (None, inputs):
+        shutil.rmtree(partial, ignore_errors=True)
+
+
 def read_inputs(path: Path) -> dict[str, Any] | None:
     """The inputs of the run that a provenance.json or plan.json is of, or None where it is none of ours."""
     try:

@@ -23,7 +23,7 @@ from lorafair.process import is_first, note_launcher, wait
 from lorafair.rank_check import find_rank_faults
 from lorafair.rate import AUTO, choose_rate, count_trials
 from lorafair.registry import load_registry, load_target
-from lorafair.run_folder import look_up, put_in_place, read_inputs, write_provenance
+from lorafair.run_folder import clear_up, look_up, put_in_place, read_inputs, write_provenance
 from lorafair.training_data import count_examples, load_training_data
 from lorafair.training_hint import find_hint
 
@@ -71,6 +71,8 @@ def train_runs(plan: Plan, say: Callable[[str], None] = print, names: Collection
         if fault:
             faults.append(fault)
         elif done:
+            if is_first():
+                clear_up(plan, run, inputs)
             say(f"already trained: {plan.out / run.name}")
         else:
             todo.append(run)

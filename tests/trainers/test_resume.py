@@ -163,3 +163,16 @@ def test_a_full_disk_keeps_the_last_save_and_training_goes_on(tiny_base, long_pa
     assert [p.parent.name for p in saves.glob("*/whole")] == ["checkpoint-60"]
     (folder,) = train_runs(plan(tiny_base, long_pairs, tmp_path), say=lambda _: None)
     assert read_result(folder) == unbroken
+
+
+def test_what_a_kill_left_beside_a_finished_run_is_removed_and_another_runs_is_not(tiny_base, pair_file, tmp_path):
+    asked = plan(tiny_base, pair_file, tmp_path)
+    (folder,) = train_runs(asked, say=lambda text: None)
+    inputs = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["settings"]["inputs"]
+    partial = tmp_path / f".partial-{folder.name}"
+    for told in (None, inputs, inputs | {"lr": 1.0}):
+        partial.mkdir()
+        if told is not None:
+            (partial / "plan.json").write_text(json.dumps({"settings": {"inputs": told}}), encoding="utf-8")
+        train_runs(asked, say=lambda text: None)
+        assert partial.exists() == (told not in (None, inputs))
