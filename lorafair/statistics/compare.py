@@ -79,7 +79,9 @@ def claim(
     The level family is checkpoints x tasks x metrics; the contrast family checkpoints x tasks x metrics x attributes,
     each represented by the smallest p of its groups on both scales: a group's is the larger of max-T's and that of its
     confirmation in log-odds by Holm over the attribute's groups.  Holm (or Benjamini-Hochberg) over each; a group's
-    adjusted p is at least its attribute's.  Cells that carry no claim are not in the family, nor are those of metrics
+    adjusted p is at least its attribute's.  Each of the family's tests may name a further group, which is one more
+    chance of a false name: it is named at alpha over their number (under BH at its attribute's own step, Benjamini and
+    Bogomolov 2014).  Cells that carry no claim are not in the family, nor are those of metrics
     that are not ``primary``: they are exploratory.  Questions with a margin have families of their own.
     """
     judged = [(i, pair) for i, pair in enumerate(pairs) if primary(pair.column)]
@@ -116,12 +118,13 @@ def claim(
         done[i].certain[attribute] = {
             n: certain_sign(contrasts[n], each, settings.alpha) for n, each in p_group.items()
         }
-    every = {(i, attribute): _describe(done[i], attribute) for i, attribute in tests}
+    steps = {key: contrast_p[key][1] if settings.correction == "bh" else float(len(tests)) for key in tests}
+    every = {key: (*_describe(done[key[0]], key[1]), steps[key]) for key in tests}
     asked = list({told: key for key, told in every.items()}.items())  # columns that say the same are named once
 
     def name(k: int) -> dict[str, int]:
         i, attribute = asked[k][1]
-        return _name(pairs[i], attribute, done[i].certain[attribute], metric, settings)
+        return _name(pairs[i], attribute, done[i].certain[attribute], metric, settings, steps[i, attribute])
 
     weights = [_weigh(done[i], attribute, settings) for _, (i, attribute) in asked]
     alone = [k for k, (_, (i, _)) in enumerate(asked) if getattr(pairs[i].column.function or metric, "alone", False)]
@@ -171,8 +174,12 @@ def _adjust_margins(
     return {key: (worse[key][0], apart[key][0]) for key in worse}
 
 
-def _name(pair: Pair, attribute: str, certain: dict[str, int], metric: Metric, settings: Settings) -> dict[str, int]:
+def _name(
+    pair: Pair, attribute: str, certain: dict[str, int], metric: Metric, settings: Settings, tests: float
+) -> dict[str, int]:
     column = pair.column
+    if settings.most and tests / (settings.resamples + 1) > settings.alpha / 2:  # p as small as that has to be counted
+        settings = replace(settings, resamples=settings.most, most=0)
 
     def again(names: tuple[str, ...]) -> dict[str, Estimate]:
         if pair.seeds:
@@ -197,4 +204,5 @@ def _name(pair: Pair, attribute: str, certain: dict[str, int], metric: Metric, s
         again,
         higher_is_better=column.higher_is_better,
         alpha=settings.alpha,
+        tests=tests,
     )

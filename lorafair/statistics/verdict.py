@@ -44,6 +44,7 @@ def name_groups(
     *,
     higher_is_better: bool | None,
     alpha: float,
+    tests: float = 1.0,
 ) -> dict[str, int]:
     """Which groups a verdict names, of those whose contrast with the rest changed for certain.
 
@@ -58,17 +59,19 @@ def name_groups(
         contrasts: group -> change of its contrast, among all groups.
         levels: group -> change of its own level.
         again: the contrasts among fewer groups.
+        tests: how many times as certain a further group has to be, for all the chances that a family gives to name
+            one too many.
 
     Returns:
         group -> sign, the named ones only.
     """
     named: dict[str, int] = {}
-    left, current = tuple(contrasts), contrasts
+    left, current, level = tuple(contrasts), contrasts, alpha
     while len(left) >= 2:
         still = [
             name
             for name in left
-            if certain.get(name, 0) and certain_sign(current[name], current[name].p_max, alpha) == certain[name]
+            if certain.get(name, 0) and certain_sign(current[name], current[name].p_max, level) == certain[name]
         ]
         if not still:
             break
@@ -81,7 +84,7 @@ def name_groups(
         named[pick] = certain[pick]
         left = tuple(name for name in left if name != pick)
         if len(left) >= 2:
-            current = again(left)
+            current, level = again(left), alpha / tests
     return named
 
 

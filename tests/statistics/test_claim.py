@@ -156,3 +156,22 @@ def test_holm_over_checkpoints_takes_a_lone_weak_verdict_away() -> None:
     assert certain_sign(weak.summary.overall, claim([weak], rate, settings)[0].p_level, 0.05) != 0
     done = claim([weak, null, null], rate, settings)[0]
     assert certain_sign(weak.summary.overall, done.p_level, 0.05) == 0
+
+
+def test_a_further_group_has_to_be_as_certain_as_the_family_is_large() -> None:
+    far, near = (Estimate(v, 0.01, v - 0.05, v + 0.05, p=p, p_max=p) for v, p in ((0.4, 0.0001), (0.2, 0.01)))
+    every, certain = {"a": far, "b": near, "c": near}, {"a": 1, "b": 1}
+
+    def name(tests: float) -> dict[str, int]:
+        return name_groups(
+            certain,
+            every,
+            every,
+            lambda names: dict.fromkeys(names, near),
+            higher_is_better=False,
+            alpha=0.05,
+            tests=tests,
+        )
+
+    assert name(1) == {"a": 1, "b": 1}
+    assert name(6) == {"a": 1}  # 0.01 is not below 0.05 / 6
