@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from lorafair.errors import LorafairError
 
 def write_result(out: Path, label: str, results: dict[str, Any]) -> Path:
     """Write one model's results and samples as lm-eval's tracker does; older files of the same tasks are removed.
+
+    They are written apart and moved when whole, so that a kill leaves no half of them where somebody reads.
 
     Args:
         out: the audit's folder; files go to ``out/<label>/``.
@@ -25,22 +28,21 @@ def write_result(out: Path, label: str, results: dict[str, Any]) -> Path:
     """
     from lm_eval.loggers import EvaluationTracker
 
-    samples = results.pop("samples")
-    tracker = EvaluationTracker(output_path=str(out))
+    samples, part = results.pop("samples"), out / "responses" / ".writing"  # nobody looks for results there
+    shutil.rmtree(part, ignore_errors=True)
+    tracker = EvaluationTracker(output_path=str(part))
     tracker.general_config_tracker.model_source = results["config"]["model"]
     tracker.general_config_tracker.model_name = results["lorafair"]["name"]
     tracker.general_config_tracker.model_name_sanitized = label
-    before = set((out / label).glob("results_*.json"))
     tracker.save_results_aggregated(results=results, samples=samples)
-    written = sorted(set((out / label).glob("results_*.json")) - before)
+    written = sorted((part / label).glob("results_*.json"))
     wrote = [tracker.save_results_samples(task_name=name, samples=rows) for name, rows in samples.items()]
-    files = list((out / label).glob(f"samples_*_{tracker.date_id}.jsonl")) if written else []
+    files = list((part / label).glob(f"samples_*_{tracker.date_id}.jsonl")) if written else []
     if not written or len(files) != len(wrote):
         raise LorafairError(f"{out / label} could not be written (disk full?). The answers are stored: run it again.")
-    for old in before:
-        if set(_read_tasks(old)) <= set(samples):
-            _remove(old)
-    return written[0]
+    take_results(part, out)
+    shutil.rmtree(part, ignore_errors=True)
+    return out / label / written[0].name
 
 
 def take_results(shard: Path, out: Path) -> None:
