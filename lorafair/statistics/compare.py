@@ -16,6 +16,7 @@ from lorafair.statistics.mcnemar import compare_answers
 from lorafair.statistics.pair import LEAST, Column, Pair, sample_models
 from lorafair.statistics.summary import Settings, Summary, clip_levels, summarise
 from lorafair.statistics.table import Metric
+from lorafair.statistics.tail import ENOUGH
 from lorafair.statistics.verdict import certain_sign, name_groups
 
 __all__ = ["Column", "Pair", "claim", "measure", "sample_models", "subtract"]
@@ -178,10 +179,15 @@ def _name(
     pair: Pair, attribute: str, certain: dict[str, int], metric: Metric, settings: Settings, tests: float
 ) -> dict[str, int]:
     column = pair.column
-    if settings.most and tests / (settings.resamples + 1) > settings.alpha / 2:  # p as small as that has to be counted
-        settings = replace(settings, resamples=settings.most, most=0)
 
     def again(names: tuple[str, ...]) -> dict[str, Estimate]:
+        found = compare(names, settings)
+        least = min((one.p_max for one in found.values() if one.p_max is not None), default=1.0)
+        if settings.most > settings.resamples and least * (settings.resamples + 1) <= ENOUGH:
+            found = compare(names, replace(settings, resamples=settings.most, most=0))  # too few beyond to count on
+        return found
+
+    def compare(names: tuple[str, ...], settings: Settings) -> dict[str, Estimate]:
         if pair.seeds:
             from lorafair.statistics.method import measure_method
 
