@@ -19,6 +19,9 @@ from lorafair.statistics.method import measure_method
 from lorafair.statistics.summary import Settings
 from lorafair.statistics.table import Metric
 
+LONGEST = 40
+"""Characters of a setting that a method is named by; hashes are longer."""
+
 
 @dataclass(frozen=True)
 class Method:
@@ -66,10 +69,11 @@ def _name(model: Model) -> str:
 
 
 def _tell_apart(model: Model, others: Sequence[Model]) -> str:
-    """`` lr=0.001``: the settings of one value in which a model's training differs from that of others."""
+    """`` lr=0.001``: the settings in which a model's training differs from that of others, without hashes and lists."""
     told, every = json.loads(model.recipe or "{}"), [json.loads(one.recipe or "{}") for one in others]
-    plain = [key for key, value in told.items() if isinstance(value, str | int | float)]
-    return "".join(f" {key}={told[key]}" for key in plain if any(one.get(key) != told[key] for one in every))
+    plain = [key for key, value in told.items() if isinstance(value, str | int | float) and len(str(value)) <= LONGEST]
+    where = f" on {model.base}" if model.base and any(one.base != model.base for one in others) else ""
+    return where + "".join(f" {key}={told[key]}" for key in plain if any(one.get(key) != told[key] for one in every))
 
 
 def add_methods(

@@ -194,3 +194,20 @@ def test_methods_of_one_seed_each_are_told_apart_by_the_settings_that_differ() -
         for k, recipe in enumerate(recipes)
     ]
     assert [one.label for one in find_methods(models)] == ["lora r=2 lr=0.1", "lora r=2 lr=0.2"]
+
+
+def test_methods_on_two_bases_are_told_apart_by_the_bases_names_and_not_by_hashes() -> None:
+    models = [
+        Model(
+            name,
+            "adapter",
+            name,
+            name,
+            method="lora",
+            rank=2,
+            seed=1,
+            recipe=json.dumps({"base": name * 32, "lr": 0.1}),
+        )
+        for name in ("ab", "cd")
+    ]
+    assert [one.label for one in find_methods(models)] == ["lora r=2 on ab", "lora r=2 on cd"]
