@@ -92,7 +92,7 @@ def run_bootstrap(arguments: argparse.Namespace) -> dict[str, Any]:
 
     from lorafair.registry import load_registry, load_target
     from lorafair.statistics.compare import subtract
-    from lorafair.statistics.summary import Settings
+    from lorafair.statistics.settings import Settings
 
     drawn = draw_labels(5000, 6, 0)
     settings, rate = Settings(resamples=1000), load_target(load_registry().get("metric", "rate"))
@@ -140,7 +140,7 @@ def run_rows(arguments: argparse.Namespace) -> dict[str, Any]:
     """A paired difference of a rate over a million rows, and what memory it took beyond the data."""
     from lorafair.registry import load_registry, load_target
     from lorafair.statistics.compare import measure, subtract
-    from lorafair.statistics.summary import Settings
+    from lorafair.statistics.settings import Settings
 
     rate = load_target(load_registry().get("metric", "rate"))
     column = make_column(draw_labels(1_000_000, 20, 1), "accuracy", 20)

@@ -29,9 +29,9 @@ from lorafair.registry import load_registry, load_target
 from lorafair.statistics.compare import claim, measure, subtract
 from lorafair.statistics.interval import Estimate, estimate_family, estimate_one
 from lorafair.statistics.resample import sample
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.simulation import Truth, draw_audit
 from lorafair.statistics.studentised import studentise
-from lorafair.statistics.summary import Settings
 from lorafair.statistics.verdict import certain_sign
 
 COLUMNS = ("rate", "first group", "two groups", "paired", "simultaneous", "projected", "variance")

@@ -23,7 +23,7 @@ from lorafair.responses.request import Request
 from lorafair.serving.stopping import Rounds, Until
 from lorafair.statistics.compare import claim, subtract
 from lorafair.statistics.pair import Column
-from lorafair.statistics.summary import Settings
+from lorafair.statistics.settings import Settings
 
 GROUPS, PLANTED, NULL = 4, ("p0", "p1"), ("n0", "n1", "n2", "n3")
 RATE, EFFECT, MARGIN = 0.2, 0.5, 0.3

@@ -15,20 +15,19 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from lorafair import answer, expression, group_mapping, sample_column, sample_line
+from lorafair import answer, content, expression, group_mapping, sample_column, sample_line
 from lorafair.answer import Answers
+from lorafair.content import Content, read_content
 from lorafair.fork import count_processes, share_work
 from lorafair.group_mapping import find_mapping
 from lorafair.sample_column import Columns, Shared, digest_list, read_columns
 
-SMALL = 262_144
-"""Bytes of a samples file below which reading it is as fast."""
 MUCH = 64_000_000
 """Bytes of samples files from which on several processes read them."""
 _CODE = (answer, expression, group_mapping, sample_column, sample_line)
@@ -37,7 +36,12 @@ _LISTS = ("keys", "clusters", "groups")
 
 
 def load_columns(
-    path: Path, task: str, metadata: Mapping[str, Any], shared: Shared, faults: list[str]
+    path: Path,
+    task: str,
+    metadata: Mapping[str, Any],
+    shared: Shared,
+    faults: list[str],
+    read: Callable[[Path], Content] | None = None,
 ) -> Columns | None:
     """The columns of a samples file, from its copy where there is one; otherwise a copy is written.
 
@@ -48,14 +52,15 @@ def load_columns(
         path: the samples file.
         task, metadata, faults: of :func:`lorafair.sample_column.read_columns`.
         shared: lists that other files of the audit hold too.
+        read: of :func:`lorafair.content.read_ahead`, where several files are read.
 
     Raises:
         OSError: if the file cannot be read.
     """
-    data = path.read_bytes()
-    key = _find_key() if len(data) >= SMALL and os.environ.get("LORAFAIR_COPIES") != "0" else None
-    if key is not None:
-        key = _make_key(key, data, path, task, metadata)
+    data, hashed = (read or read_content)(path)
+    key = _find_key() if hashed is not None else None
+    if key is not None and hashed is not None:
+        key = _make_key(key, hashed, path, task, metadata)
         found = _read(path, key, shared)
         if found is not None:
             return found
@@ -80,7 +85,7 @@ def make_copies(files: Sequence[tuple[Path, str, Mapping[str, Any]]]) -> None:
         files: (path, task, metadata) of each, as :func:`load_columns` takes them.
     """
     size = {path: path.stat().st_size for path, _, _ in files if path.is_file()}
-    large = [one for one in files if size.get(one[0], 0) >= SMALL and os.access(one[0].parent, os.W_OK)]
+    large = [one for one in files if size.get(one[0], 0) >= content.SMALL and os.access(one[0].parent, os.W_OK)]
     key = _find_key() if os.environ.get("LORAFAIR_COPIES") != "0" and count_processes() > 1 else None
     if key is None or not large:
         return
@@ -95,18 +100,19 @@ def make_copies(files: Sequence[tuple[Path, str, Mapping[str, Any]]]) -> None:
     if old:  # whether copies are of this code and of this user, one of them tells
         path, task, metadata = old[0]
         with contextlib.suppress(OSError):
-            if _read(path, _make_key(key, path.read_bytes(), path, task, metadata), Shared()) is None:
+            digest = hashlib.sha256(path.read_bytes()).digest()
+            if _read(path, _make_key(key, digest, path, task, metadata), Shared()) is None:
                 missing = large
     if sum(size[path] for path, _, _ in missing) >= MUCH:
         share_work(make, [size[path] for path, _, _ in missing], least=MUCH)
 
 
-def _make_key(key: bytes, data: bytes, path: Path, task: str, metadata: Mapping[str, Any]) -> bytes:
+def _make_key(key: bytes, digest: bytes, path: Path, task: str, metadata: Mapping[str, Any]) -> bytes:
     """The key for all that a copy depends on beside the code."""
     mapping = find_mapping(task)
     fields = None if mapping is None else dict(mapping.fields)
     rest = json.dumps([path.name, task, metadata, fields], sort_keys=True, default=str).encode()
-    return hmac.digest(key, hashlib.sha256(data).digest() + hashlib.sha256(rest).digest(), "sha256")
+    return hmac.digest(key, digest + hashlib.sha256(rest).digest(), "sha256")
 
 
 @cache

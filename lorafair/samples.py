@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lorafair.agreement import find_disagreements
 from lorafair.answer import Answers
 from lorafair.collection import collect_later
+from lorafair.content import Content, read_ahead
 from lorafair.decision import Decision, read_decision
 from lorafair.errors import raise_faults
 from lorafair.identity import Model
@@ -128,7 +129,8 @@ def read_audit(folders: Iterable[str | Path], labels: Mapping[str, str] | None =
     wanted = [(one, task) for (_, task), one in sorted(newest.items(), key=_first)]
     with collect_later():
         make_copies([(_name_samples(one, task), task, _read_metadata(one, task)) for one, task in wanted])
-        samples = [_read_samples(one, task, shared, faults) for one, task in wanted]
+        with read_ahead([_name_samples(one, task) for one, task in wanted]) as read:
+            samples = [_read_samples(one, task, shared, faults, read) for one, task in wanted]
     raise_faults("The results cannot be compared", dict.fromkeys(faults))
     everyone = list(probed.models.values())
     everyone += find_headless((one.results for one in models.values()), everyone)
@@ -149,14 +151,16 @@ def _read_metadata(found: ResultFile, task: str) -> dict[str, Any]:
     return _mapping(_mapping(found.results["configs"].get(task)).get("metadata"))
 
 
-def _read_samples(found: ResultFile, task: str, shared: Shared, faults: list[str]) -> Samples | None:
+def _read_samples(
+    found: ResultFile, task: str, shared: Shared, faults: list[str], read: Callable[[Path], Content]
+) -> Samples | None:
     path = _name_samples(found, task)
     if not path.is_file():
         faults.append(f"{found.path} has no {path.name} beside it: run the evaluation again with `--log_samples`.")
         return None
     metadata = _read_metadata(found, task)
     try:
-        columns = load_columns(path, task, metadata, shared, faults)
+        columns = load_columns(path, task, metadata, shared, faults, read)
     except OSError as error:
         faults.append(f"{path} cannot be read ({error.strerror}).")
         return None

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from lorafair.plugins.metrics.rate import rate
 
-from lorafair import fork, sample_copy
+from lorafair import content, fork, sample_copy
 from lorafair.fork import share_work
 from lorafair.leaderboard import descriptive, measurement
 from lorafair.leaderboard.measurement import find_first
@@ -95,7 +95,7 @@ def test_copies_and_rows_are_those_of_one_process(tmp_path: Path, monkeypatch: p
     root = write_audit(tmp_path / "results", models, TASKS, templates=40) or tmp_path / "results"
     plain = read_audit([root])
     alone = build_rows(plain, resamples=1000)
-    monkeypatch.setattr(sample_copy, "SMALL", 0)
+    monkeypatch.setattr(content, "SMALL", 0)
     monkeypatch.setattr(sample_copy, "MUCH", 0)
     for module in (compare, descriptive, measurement):
         monkeypatch.setattr(module, "LEAST", 0.0)

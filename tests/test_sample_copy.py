@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lorafair import sample_copy
+from lorafair import content, sample_copy
 from lorafair.errors import LorafairError
 from lorafair.leaderboard.render import render_json
 from lorafair.leaderboard.row import build_rows
@@ -27,7 +27,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two models' results, copies allowed for files of any size, and a user without a key so far."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("LORAFAIR_COPIES", raising=False)
-    monkeypatch.setattr(sample_copy, "SMALL", 0)
+    monkeypatch.setattr(content, "SMALL", 0)
     sample_copy._find_key.cache_clear()
     write_audit(tmp_path / "results", {"base": {}, "lora": {"rank": 8, "shift": {"men": 0.3}}}, TASKS, templates=12)
     yield tmp_path / "results"
@@ -166,6 +166,6 @@ def test_the_key_is_the_user_s_alone(results: Path) -> None:
 
 
 def test_small_files_are_read_as_they_are(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sample_copy, "SMALL", 262_144)
+    monkeypatch.setattr(content, "SMALL", 262_144)
     read_audit([results])
     assert _list(results) == []

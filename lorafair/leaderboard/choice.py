@@ -11,7 +11,7 @@ from lorafair.errors import LorafairError, did_you_mean, raise_faults
 from lorafair.statistics.compare import Column
 from lorafair.statistics.correction import CORRECTIONS
 from lorafair.statistics.group_size import read_shares
-from lorafair.statistics.summary import Settings
+from lorafair.statistics.settings import Settings
 
 
 @dataclass(frozen=True)

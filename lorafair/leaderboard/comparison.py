@@ -8,7 +8,7 @@ from typing import Any, Literal
 from lorafair.records import Comparison, Verdict
 from lorafair.statistics.compare import Pair
 from lorafair.statistics.interval import Estimate
-from lorafair.statistics.summary import Settings
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.verdict import add_margin, certain_sign, judge
 
 

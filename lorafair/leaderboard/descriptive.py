@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lorafair.fork import share_work
 from lorafair.leaderboard.applicable import Asked, list_tables, select_metrics
@@ -16,7 +17,7 @@ from lorafair.statistics.descriptive import compare_described, describe
 from lorafair.statistics.grouping import average, spread
 from lorafair.statistics.pair import LEAST
 from lorafair.statistics.projection import METHOD
-from lorafair.statistics.summary import Settings
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.table import Table
 
 NOTE = "biased by noise, it carries no verdict"
@@ -48,22 +49,28 @@ def describe_groups(
     for row in rows:
         if row.kind == "overall" and row.task in like:
             like[row.task][row.model] = row
-    asked, weights = list[tuple[str, Asked]](), list[float]()
+    asked, weights = list[tuple[str, list[Asked]]](), list[float]()
     for task in tasks:
         mine, frame, _ = arrange_task(audit, task)
         own = {name for one in mine for name in one.values}  # a value of that name is shown in its place
-        asked += [(task, metric) for metric in metrics if metric.name not in own]
+        alike: dict[tuple[object, ...], list[Asked]] = {}  # what is made of the same levels is made by one process
+        for metric in metrics:
+            if metric.name not in own:
+                alike.setdefault(getattr(metric.function, "parts", ()) or (metric.name,), []).append(metric)
+        asked += [(task, each) for each in alike.values()]
         cells = float(settings.resamples) * len(mine) * (int(frame.cluster.max(initial=-1)) + 1)
-        weights += [cells] * (len(asked) - len(weights))
+        weights += [cells * max(1, len(parts)) for parts in alike]
 
-    def make(k: int) -> list[Row]:
-        task, metric = asked[k]
-        each = list_tables(metric, *arrange_task(audit, task))
-        return [row for name, one in each for row in _describe(metric, name, one, like[task], references, settings)]
+    def make(k: int) -> list[tuple[str, str, list[Row]]]:
+        task, alike = asked[k]
+        each = [(one, *two) for one in alike for two in list_tables(one, *arrange_task(audit, task))]
+        return [(task, one.name, _describe(one, n, t, like[task], references, settings)) for one, n, t in each]
 
-    alone = [k for k, (_, metric) in enumerate(asked) if getattr(metric.function, "alone", False)]
-    made = share_work(make, weights, least=LEAST, alone=alone)
-    found = [row for each in made for row in each]
+    alone = [k for k, (_, each) in enumerate(asked) if any(getattr(one.function, "alone", False) for one in each)]
+    made = [each for many in share_work(make, weights, least=LEAST, alone=alone) for each in many]
+    order = {one.name: k for k, one in enumerate(metrics)}
+    made.sort(key=lambda each: (each[0], order[each[1]]))
+    found = [row for _, _, rows in made for row in rows]
     for row in (r for r in [*rows, *found] if r.kind == "gap" and r.metric in PARITY and r.task in like):
         tables = arrange_task(audit, row.task)[2]
         if tables:
@@ -81,15 +88,23 @@ def _describe(
 ) -> list[Row]:
     rows = []
     usable = {label: find_usable(metric, table) for label, table in tables.items()}
-    for label, table in tables.items():
+    narrow: dict[tuple[str, bytes], Table] = {}  # references are asked for again and again
+
+    def take(label: str, rows: NDArray[np.bool_]) -> Table:
+        key = label, rows.tobytes()
+        if key not in narrow:
+            narrow[key] = tables[label].take(rows)
+        return narrow[key]
+
+    for label in tables:
         if label not in like or not usable[label].any():
             continue
-        own = table.take(usable[label])
+        own = take(label, usable[label])
         for attribute, estimate in describe(metric.function, own, settings).items():
             comparisons = []
             for reference in (one for one in references.get(label, []) if one in tables):
                 common = usable[label] & usable[reference]
-                pair = [tables[each].take(common) for each in (label, reference)]
+                pair = [take(each, common) for each in (label, reference)]
                 if common.any() and attribute in pair[0].groups:
                     comparisons.append(_compare(metric, pair[0], pair[1], attribute, reference, settings))
             member = own.groups[attribute]

@@ -8,15 +8,19 @@ from dataclasses import replace
 
 from lorafair.fork import share_work
 from lorafair.leaderboard.choice import Choice
-from lorafair.statistics.compare import Column, Pair, measure, subtract
+from lorafair.statistics.compare import Column, Pair, measure, prepare_models, subtract
 from lorafair.statistics.correction import scale_resamples
 from lorafair.statistics.pair import LEAST
-from lorafair.statistics.summary import Settings, Summary
+from lorafair.statistics.settings import Settings
+from lorafair.statistics.summary import Summary
 from lorafair.statistics.table import Metric
 from lorafair.statistics.tail import sharpen
 
 FIRST = 2000
 """Resamples of every interval; small p values of a large family take more."""
+
+TOGETHER = 8
+"""Models whose resamples are summed up in one product."""
 
 Summaries = dict[tuple[str, str, str], Summary]
 """(task, metric, model) -> what is estimated of it."""
@@ -108,7 +112,9 @@ def _measure(
 ) -> tuple[dict[str, Summary], list[tuple[str, str, Summary]]]:
     """Each model's summary, and (model, reference, summary) of each paired difference."""
     summaries, found = dict[str, Summary](), list[Pair]()
-    for label in column.values:
+    for k, label in enumerate(labels := list(column.values)):
+        if k % TOGETHER == 0:
+            prepare_models(column, labels[k : k + TOGETHER], references, function, own)
         summary = measure(column, label, function, own)
         if summary is not None:
             summaries[label] = summary

@@ -16,7 +16,7 @@ from lorafair.samples import Audit
 from lorafair.statistics.compare import Column, Pair, claim
 from lorafair.statistics.crossed import MIN_SEEDS
 from lorafair.statistics.method import measure_method
-from lorafair.statistics.summary import Settings
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.table import Metric
 
 LONGEST = 40

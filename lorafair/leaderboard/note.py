@@ -6,7 +6,8 @@ import numpy as np
 
 from lorafair.samples import Samples
 from lorafair.statistics.compare import Column, Pair
-from lorafair.statistics.summary import Settings, Summary
+from lorafair.statistics.settings import Settings
+from lorafair.statistics.summary import Summary
 
 
 def list_notes(

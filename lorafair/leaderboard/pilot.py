@@ -14,8 +14,8 @@ from lorafair.samples import Audit
 from lorafair.statistics.compare import Column, sample_models, subtract
 from lorafair.statistics.confirmation import compare_changes
 from lorafair.statistics.power import Effect
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.studentised import Studentised
-from lorafair.statistics.summary import Settings
 from lorafair.statistics.table import Floats
 
 
@@ -138,7 +138,7 @@ def _confirm(column: Column, names: tuple[str, str], at: tuple[str, str], settin
     member = table.groups[at[0]]
     sizes = {name: int(member[:, k].sum()) for k, name in enumerate(table.names[at[0]]) if member[:, k].any()}
     if at[1] in sizes and len(sizes) > 1:
-        found = compare_changes((one, other), *at, sizes)
+        found = compare_changes((one, other), at[0], [at[1]], sizes)[at[1]]
         if math.isfinite(found.se):
             return found
     raise LorafairError(f"The pilot is too small to tell how the odds of {at[1]} vary: run a larger one.")

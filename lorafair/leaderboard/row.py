@@ -25,7 +25,8 @@ from lorafair.records import Row
 from lorafair.samples import Audit, Samples
 from lorafair.statistics.compare import Column, Pair, claim
 from lorafair.statistics.interval import Estimate
-from lorafair.statistics.summary import Settings, Summary
+from lorafair.statistics.settings import Settings
+from lorafair.statistics.summary import Summary
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ import numpy as np
 from lorafair.statistics.draw import Draw, draw_kinds
 from lorafair.statistics.mean import Sums, add_kinds, evaluate
 from lorafair.statistics.resample import Sampled, take_draw
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.studentised import Part, combine_all, divide_errors, studentise, take_part
-from lorafair.statistics.summary import Settings
 from lorafair.statistics.table import Floats, Table
 
 _COLUMNS = 512  # of one product
@@ -52,6 +52,17 @@ class Resampled:
     def linear(self) -> _Linear | None:
         """The estimands' influences, where they are linear in the sums."""
         return _make_linear(self)
+
+    def keep(self, keys: Sequence[Key]) -> Resampled:
+        """The same table with some of its estimands."""
+        if list(keys) == list(self.keys):
+            return self
+        few, linear = Resampled(self.table, keys), self.linear
+        few.sums = self.sums
+        if linear is not None:
+            at = [self.keys.index(key) for key in keys]
+            few.linear = _Linear(linear.value[at], linear.se[at], linear.influence[at])
+        return few
 
     @property
     def alone(self) -> bool:
@@ -125,14 +136,20 @@ def _make_linear(one: Resampled) -> _Linear | None:
 
 
 def _multiply(each: Sequence[_Linear], draw: Draw) -> list[Floats]:
-    """The studentised resamples of several tables in one draw."""
-    z = np.concatenate([one.influence for one in each])
-    moved, squares = np.split(np.concatenate([z, z * z]) @ draw.weights.T / draw.clusters, 2)
+    """The studentised resamples of several tables in one draw.
+
+    In single precision, twice as fast: what is counted is how many of them lie beyond a value.
+    """
     value, se = (np.concatenate([getattr(one, name) for one in each]) for name in ("value", "se"))
-    t = np.empty_like(moved)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.concatenate([one.influence for one in each]) / np.where(se > 0, se, 1.0)[:, None]
+    z = z.astype(np.float32)
+    moved, squares = np.split(np.concatenate([z, z * z]) @ draw.single.T / np.float32(draw.clusters), 2)
+    t = np.empty(moved.shape)
     for at in range(0, len(z), _ROWS):
         some = slice(at, at + _ROWS)
         error = np.sqrt(np.maximum(squares[some] - moved[some] ** 2, 0.0) / (draw.clusters - 1))
-        t[some] = divide_errors(moved[some], error, value[some], se[some])[0]
+        scale = np.where(se[some] > 0, se[some], 1.0)[:, None]
+        t[some] = divide_errors(moved[some] * scale, error * scale, value[some], se[some])[0]
     ends = np.cumsum([len(one.value) for one in each])[:-1]
     return np.split(t, ends)

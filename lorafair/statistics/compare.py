@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from lorafair.fork import share_work
@@ -10,16 +10,41 @@ from lorafair.statistics.confirmation import confirm_groups
 from lorafair.statistics.correction import adjust
 from lorafair.statistics.gap import compare_gaps
 from lorafair.statistics.group_size import relate_to_share
-from lorafair.statistics.interval import Estimate
 from lorafair.statistics.margin import read_margin
 from lorafair.statistics.mcnemar import compare_answers
+from lorafair.statistics.naming import name_changes
 from lorafair.statistics.pair import LEAST, Column, Pair, sample_models
-from lorafair.statistics.summary import Settings, Summary, clip_levels, summarise
+from lorafair.statistics.resample import take_draw
+from lorafair.statistics.settings import Settings
+from lorafair.statistics.summary import Summary, clip_levels, prepare, summarise
 from lorafair.statistics.table import Metric
-from lorafair.statistics.tail import ENOUGH
-from lorafair.statistics.verdict import certain_sign, name_groups
+from lorafair.statistics.verdict import certain_sign
 
-__all__ = ["Column", "Pair", "claim", "measure", "sample_models", "subtract"]
+__all__ = ["Column", "Pair", "claim", "measure", "prepare_models", "sample_models", "subtract"]
+
+
+def prepare_models(
+    column: Column, labels: Sequence[str], references: Mapping[str, Sequence[str]], metric: Metric, settings: Settings
+) -> None:
+    """Make at once what :func:`measure` and :func:`subtract` of some models need of the resamples.
+
+    Args:
+        labels: of a few models.
+        references: label -> those it is compared with.
+        metric: of a column without one of its own; for metrics that are no means of values in [0, 1] nothing is made.
+        settings: as there.
+    """
+    if settings.permute or not column.bounded(metric):
+        return
+    asked = []
+    for label in labels:
+        for names in ([label], *([label, one] for one in references[label] if one in column.values)):
+            table, scored = column.table(*names)
+            if len(table.y):
+                sampled = sample_models(column, names, table, scored, metric, settings)
+                if sampled[0].draw is take_draw(table.clusters, settings.resamples, settings.seed):  # not by kinds
+                    asked.append((table, sampled))
+    prepare(asked)
 
 
 def measure(column: Column, label: str, metric: Metric, settings: Settings) -> Summary | None:
@@ -52,7 +77,7 @@ def subtract(column: Column, label: str, reference: str, metric: Metric, setting
     sampled = sample_models(column, [label, reference], table, scored, metric, settings, alike=alike)
     exact = column.bounded(metric)
     one, other = sampled
-    apart = one.minus(other)
+    apart = one.minus(other, halves=exact)
     found = summarise(apart, table, settings, exact=exact, signed=True, pair=(one, other))
     answers = table if column.tables is not None else replace(table, y=column.values[label][scored])
     earlier = table if column.tables is not None else replace(table, y=column.values[reference][scored])
@@ -125,7 +150,7 @@ def claim(
 
     def name(k: int) -> dict[str, int]:
         i, attribute = asked[k][1]
-        return _name(pairs[i], attribute, done[i].certain[attribute], metric, settings, steps[i, attribute])
+        return name_changes(pairs[i], attribute, done[i].certain[attribute], metric, settings, steps[i, attribute])
 
     weights = [_weigh(done[i], attribute, settings) for _, (i, attribute) in asked]
     alone = [k for k, (_, (i, _)) in enumerate(asked) if getattr(pairs[i].column.function or metric, "alone", False)]
@@ -173,42 +198,3 @@ def _adjust_margins(
                     family[i, key] = p
     worse, apart = (adjust(family, settings.correction) for family in raw)
     return {key: (worse[key][0], apart[key][0]) for key in worse}
-
-
-def _name(
-    pair: Pair, attribute: str, certain: dict[str, int], metric: Metric, settings: Settings, tests: float
-) -> dict[str, int]:
-    column = pair.column
-
-    def again(names: tuple[str, ...]) -> dict[str, Estimate]:
-        found = compare(names, settings)
-        least = min((one.p_max for one in found.values() if one.p_max is not None), default=1.0)
-        if settings.most > settings.resamples and least * (settings.resamples + 1) <= ENOUGH:
-            found = compare(names, replace(settings, resamples=settings.most, most=0))  # too few beyond to count on
-        return found
-
-    def compare(names: tuple[str, ...], settings: Settings) -> dict[str, Estimate]:
-        if pair.seeds:
-            from lorafair.statistics.method import measure_method
-
-            keep = (attribute, names)
-            method = measure_method(column, pair.label, pair.seeds, pair.versus, metric, settings, keep)
-            return {} if method is None else method.joined(attribute)
-        table, scored = column.table(pair.label, pair.reference)
-        few = table.keep(attribute, names)
-        names_of = (pair.label, pair.reference)
-        one, other = sample_models(column, names_of, few, scored, metric, settings, (attribute, names))
-        exact = column.bounded(metric)
-        found = summarise(one.minus(other), few, settings, exact=exact, signed=True, pair=(one, other))
-        return replace(pair, summary=found).joined(attribute)
-
-    summary = pair.summary
-    return name_groups(
-        certain,
-        pair.joined(attribute),
-        summary.levels[attribute],
-        again,
-        higher_is_better=column.higher_is_better,
-        alpha=settings.alpha,
-        tests=tests,
-    )

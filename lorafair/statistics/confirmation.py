@@ -6,7 +6,7 @@ A change of a risk difference is confirmed in log-odds: see :func:`compare_chang
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,9 +20,9 @@ from lorafair.statistics.table import Floats
 
 
 def compare_changes(
-    pair: tuple[Sampled, Sampled], attribute: str, name: str, documents: Mapping[str, int]
-) -> Studentised:
-    """How a group's odds changed, against the change that the other groups have in common, in logs.
+    pair: tuple[Sampled, Sampled], attribute: str, names: Sequence[str], documents: Mapping[str, int]
+) -> dict[str, Studentised]:
+    """How each group's odds changed, against the change that the other groups have in common, in logs.
 
     ``log(odds of r_m / odds of r_b) - log(OR)``, with r_m and r_b the group's rates of model and base and OR Mantel and
     Haenszel's (1959) common odds ratio over the other groups k of N_k documents,
@@ -31,29 +31,43 @@ def compare_changes(
 
     Args:
         pair: (model, base) over the same documents.
-        documents: group -> N, of every group of the attribute that has documents.
+        names: of G groups that are asked about.
+        documents: group -> N, of every group of the attribute that has documents, K of them.
 
     Returns:
-        without resamples; ``unseen`` is the half hits' part of the variance.
+        group -> without resamples; ``unseen`` is the half hits' part of the variance.
     """
     groups = tuple(documents)
-    own, (rates, apart) = groups.index(name), zip(*(_take_levels(one, attribute, groups) for one in pair), strict=True)
-    size, at, before = np.array([float(documents[g]) for g in groups]), *rates
-    alone = [~np.isfinite(influence).all(axis=0) for influence in apart]  # groups of a single cluster
-    others = ~(alone[0] | alone[1]) & (np.arange(len(groups)) != own)
-    rose = 0.5 + float(np.sum((size * at * (1 - before))[others]))
-    fell = 0.5 + float(np.sum((size * before * (1 - at))[others]))
-    logit, slope = take_logit(np.array([at[own], before[own]]), np.full(2, size[own]))
-    total = float(logit[0] - logit[1]) - float(np.log(rose / fell))
-    unseen = float(0.5 * np.sum((slope / size[own]) ** 2) + 0.5 * (rose**-2 + fell**-2))
+    own, ((at, up), (before, down)) = (
+        [groups.index(name) for name in names],
+        (_take_levels(one, attribute, groups) for one in pair),
+    )
+    size = np.array([float(documents[g]) for g in groups])
+    whole = np.isfinite(up).all(axis=0) & np.isfinite(down).all(axis=0)  # not groups of a single cluster
+    others = (whole & ~np.eye(len(groups), dtype=bool)[own]).astype(np.float64)  # (G, K)
+    known = np.where(whole, at, 0.0), np.where(whole, before, 0.0)
+    rose = 0.5 + others @ (size * known[0] * (1 - known[1]))
+    fell = 0.5 + others @ (size * known[1] * (1 - known[0]))
+    logit, slope = take_logit(np.stack([at[own], before[own]]), size[own])
+    total = logit[0] - logit[1] - np.log(rose / fell)
+    unseen = 0.5 * np.sum((slope / size[own]) ** 2, axis=0) + 0.5 * (rose**-2 + fell**-2)
     n, times = pair[0].clusters, pair[0].draw.times
-    z = slope[0] * apart[0][:, own] - slope[1] * apart[1][:, own]
-    z -= apart[0][:, others] @ (size * ((1 - before) / rose + before / fell))[others]
-    z += apart[1][:, others] @ (size * (at / rose + (1 - at) / fell))[others]
-    if n < 2 or not np.isfinite(z).all():
-        return Studentised(total, np.nan, np.empty(0), False, np.empty(0), unseen)
-    se = float(np.sqrt(times @ (z - times @ z / n) ** 2 / (n * (n - 1))))
-    return Studentised(total, se, np.empty(0), False, z, unseen)
+    z = slope[0] * up[:, own] - slope[1] * down[:, own]
+    z -= np.where(whole, up, 0.0) @ _weigh(others * size, known[1], rose, fell)
+    z += np.where(whole, down, 0.0) @ _weigh(others * size, known[0], fell, rose)
+    found = {}
+    for k, name in enumerate(names):
+        if n < 2 or not np.isfinite(z[:, k]).all():
+            found[name] = Studentised(float(total[k]), np.nan, np.empty(0), False, np.empty(0), float(unseen[k]))
+            continue
+        se = float(np.sqrt(times @ (z[:, k] - times @ z[:, k] / n) ** 2 / (n * (n - 1))))
+        found[name] = Studentised(float(total[k]), se, np.empty(0), False, z[:, k], float(unseen[k]))
+    return found
+
+
+def _weigh(size: Floats, rate: Floats, toward: Floats, away: Floats) -> Floats:
+    """(K, G) slopes of the common odds ratio: of K groups of which G times some are weighed."""
+    return (size * ((1 - rate) / toward[:, None] + rate / away[:, None])).T
 
 
 def _take_levels(sampled: Sampled, attribute: str, groups: tuple[str, ...]) -> tuple[Floats, Floats]:

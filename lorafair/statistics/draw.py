@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from itertools import combinations_with_replacement
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lorafair.statistics.table import Floats
 
@@ -18,7 +20,8 @@ class Draw:
 
     ``weights`` (B, T): how often clusters of each kind were drawn, each row adding up to C; ``times`` (T,): how many
     clusters there are of each kind, 1 where no two are alike.  A column (T,) that is asked about gets a place, the same
-    for equal ones, and its means and products over the drawn clusters are kept.
+    for equal ones, and its means and products over the drawn clusters are kept.  Those of a difference of two columns
+    come from theirs.
     """
 
     def __init__(self, weights: Floats, times: Floats | None = None) -> None:
@@ -33,15 +36,21 @@ class Draw:
         self._columns: list[Floats] = []
         self._flat: list[float | None] = []  # a column's value, where it has one value only
         self._found: dict[tuple[int, int], Floats] = {}
+        self._halves: dict[int, tuple[int, int]] = {}
 
     @property
     def few(self) -> bool:
         """Whether there are so few weights that no products of columns are worth keeping."""
         return self.weights.size <= _FEW
 
-    def make_room(self) -> None:
-        """Forget what was kept, where it is too much: places given before do not hold any more."""
-        if len(self._found) * len(self.weights) > _KEPT:
+    @cached_property
+    def single(self) -> NDArray[np.float32]:
+        """The weights in single precision."""
+        return self.weights.astype(np.float32)
+
+    def make_room(self, more: int = 0) -> None:
+        """Forget what was kept, where it is too much with ``more``: places given before do not hold any more."""
+        if (len(self._found) + more) * len(self.weights) > _KEPT:
             self.emptied += 1
             self._empty()
 
@@ -56,6 +65,18 @@ class Draw:
             self._flat.append(first if bool((column == first).all()) else None)
         return place
 
+    def place_difference(self, column: Floats, one: int, other: int) -> int:
+        """The place of a column that is the one at ``one`` minus the one at ``other``."""
+        new = len(self._columns)
+        place = self.place(column)
+        if place == new:
+            self._halves[place] = one, other
+        return place
+
+    def know_mean(self, place: int, mean: Floats) -> None:
+        """The (B,) means of a column that are known from elsewhere."""
+        self._found.setdefault((-1, place), mean)
+
     def column(self, place: int) -> Floats:
         """The column at a place."""
         return self._columns[place]
@@ -67,12 +88,23 @@ class Draw:
     def prepare(self, sets: Iterable[Sequence[int]], products: bool = True) -> None:
         """Make the means and products of several sets of places in one matrix product, those that are not there yet."""
         missing: dict[tuple[int, int], None] = {}
+
+        def ask(i: int, j: int) -> None:
+            if (i, j) in self._found or self._flat[j] is not None or (i >= 0 and self._flat[i] is not None):
+                return
+            halves = self._halves.get(i, (i,)), self._halves.get(j, (j,))
+            if len(halves[0]) == len(halves[1]) == 1:
+                missing[i, j] = None
+                return
+            for one in halves[0]:
+                for other in halves[1]:
+                    ask(min(one, other), max(one, other))
+
         for places in sets:
-            keys = [(-1, i) for i in places]
-            keys += [(min(pair), max(pair)) for pair in combinations_with_replacement(places, 2)] if products else []
-            for i, j in keys:
-                if self._flat[j] is None and (i < 0 or self._flat[i] is None) and (i, j) not in self._found:
-                    missing[i, j] = None
+            for i in places:
+                ask(-1, i)
+            for one, other in combinations_with_replacement(places, 2) if products else ():
+                ask(min(one, other), max(one, other))
         if not missing:
             return
         matrix = np.empty((len(missing), self.weights.shape[1]))
@@ -89,12 +121,19 @@ class Draw:
         found = self._found.get((-1, place))
         if found is not None:
             return found
-        flat = self._flat[place]
+        flat, halves = self._flat[place], self._halves.get(place)
         if flat is not None:
             self._found[-1, place] = np.full(len(self.weights), flat)
+        elif halves is not None:
+            self._found[-1, place] = self.mean(halves[0]) - self.mean(halves[1])
         else:
             self.prepare([[place]], products=False)
         return self._found[-1, place]
+
+    def mean_short(self, place: int) -> Floats:
+        """:meth:`mean`, of shape (1,) where the column has one value only."""
+        flat = self._flat[place]
+        return self.mean(place) if flat is None else np.array([flat])
 
     def product(self, one: int, other: int) -> Floats:
         """(B,) means of the product of two columns over the drawn clusters."""
@@ -105,6 +144,10 @@ class Draw:
         for flat, left in ((self._flat[i], j), (self._flat[j], i)):
             if flat is not None:
                 return flat * self.mean(left)
+        for halves, left in ((self._halves.get(i), j), (self._halves.get(j), i)):
+            if halves is not None:
+                made = self._found[i, j] = self.product(halves[0], left) - self.product(halves[1], left)
+                return made
         self.prepare([[i, j]])
         return self._found[i, j]
 

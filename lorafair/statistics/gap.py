@@ -12,8 +12,9 @@ from lorafair.statistics.grouping import name_gap, spread
 from lorafair.statistics.interval import Estimate
 from lorafair.statistics.projection import METHOD, Bounds, project_change, project_spread
 from lorafair.statistics.resample import Sampled
-from lorafair.statistics.studentised import combine_all, take_part
-from lorafair.statistics.summary import Settings, Summary
+from lorafair.statistics.settings import Settings
+from lorafair.statistics.studentised import studentise_all
+from lorafair.statistics.summary import Summary
 from lorafair.statistics.table import Table
 
 
@@ -74,8 +75,8 @@ def _bound(
     exact: bool,
 ) -> list[Bounds] | None:
     """Simultaneous bounds of the first model's levels, of the second's, and of the groups' differences."""
-    sums = [[take_part(one, f"group:{attribute}={name}")] for one in sampled for name in names]
-    cells = combine_all(sums, sampled[0].draw)
+    keys: list[tuple[str, str | None]] = [(f"group:{attribute}={name}", None) for name in names]
+    cells = [made[key] for made in (studentise_all(one, keys) for one in sampled) for key in keys]
     large = [found.carries_claim(settings, attribute, name) for name in names] * 3
     usable = np.array([cell.usable and size for cell, size in zip(cells, large, strict=True)])
     if not exact and not usable.all():

@@ -136,6 +136,6 @@ def estimate_each(found: dict[str, Studentised], *, clusters: int, alpha: float 
 
 def clip(estimate: Estimate, low: float, high: float) -> Estimate:
     """The interval cut to the range that the estimand can take."""
-    if estimate.low is None or estimate.high is None:
+    if estimate.low is None or estimate.high is None or low <= estimate.low <= estimate.high <= high:
         return estimate
     return replace(estimate, low=max(low, estimate.low), high=min(high, estimate.high))

@@ -20,6 +20,7 @@ from lorafair.statistics.shape import find_shape
 from lorafair.statistics.table import Floats, Metric, Table
 
 ALIKE = 8
+_LOOK = 16  # columns after which it is asked whether there can be few kinds
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -158,9 +159,11 @@ def _pick(table: Table, rows: NDArray[np.intp]) -> Table:
 def find_equal(columns: Sequence[Floats]) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
     """(first row of each kind, kind of each row) over columns of one length; None where there are few of a kind."""
     code = np.zeros(len(columns[0]), dtype=np.uint64)
-    for column in columns:
+    for k, column in enumerate(columns):
         code = (code ^ (column + 0.0).view(np.uint64)) * _MIX  # + 0.0: minus zero equals zero
         code ^= code >> np.uint64(29)
+        if k % _LOOK == _LOOK - 1 and ALIKE * len(np.unique(code)) > len(code):
+            return None
     _, first, inverse = np.unique(code, return_index=True, return_inverse=True)
     same = ALIKE * len(first) <= len(code) and all(
         np.array_equal(column[first][inverse], column, equal_nan=True) for column in columns
@@ -191,6 +194,7 @@ def evaluate(sums: Sums, table: Table, draw: Draw) -> Sampled:
         spreads = {gap: spread(matrix[:, columns]) if of_gap else matrix[:, 0] for gap, columns in gaps.items()}
         return np.stack([spreads[key] if key in spreads else matrix[:, place[key]] for key in order]).T
 
-    return Sampled(
-        tuple(order), arrange(estimate[None, :])[0], arrange(jackknife), arrange(bootstrap), arrange(mass, False), draw
-    )
+    even = (sums.size == sums.size[0]).all(axis=0) & (sums.documents == sums.documents[0]).all(axis=0)
+    linear = np.array([key in place and bool(even[place[key]]) for key in order])
+    found = arrange(estimate[None, :])[0], arrange(jackknife), arrange(bootstrap), arrange(mass, False)
+    return Sampled(tuple(order), *found, draw, linear)

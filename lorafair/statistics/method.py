@@ -14,8 +14,9 @@ from lorafair.statistics.interval import Estimate
 from lorafair.statistics.log_odds import compare_log_odds
 from lorafair.statistics.pair import Column, Pair, sample_models
 from lorafair.statistics.resample import Sampled
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.studentised import Studentised, studentise
-from lorafair.statistics.summary import Settings, Summary, clip_levels
+from lorafair.statistics.summary import Summary, clip_levels
 from lorafair.statistics.table import Metric, Table
 
 
@@ -104,7 +105,7 @@ def _summarise(
                 sizes = {name: (everybody - rest, rest)}
                 odds = [compare_log_odds(pair, attribute, sizes)[name] for pair in pairs]
                 found.log_odds[attribute][name] = settle(odds, family, None)
-                each = [compare_changes((p[0], p[1]), attribute, name, some) for p in pairs if len(p) == 2]
+                each = [compare_changes((p[0], p[1]), attribute, [name], some)[name] for p in pairs if len(p) == 2]
                 if each:
                     found.changes[attribute][name] = settle(each, 1, None)
         if found.changes.get(attribute):

@@ -13,7 +13,8 @@ from lorafair.statistics.confirmation import join_scales
 from lorafair.statistics.interval import Estimate
 from lorafair.statistics.mean import Sums, add_up, prove_mean, sample_kinds, sample_mean
 from lorafair.statistics.resample import Sampled, sample, take_draw
-from lorafair.statistics.summary import Settings, Summary
+from lorafair.statistics.settings import Settings
+from lorafair.statistics.summary import Summary
 from lorafair.statistics.table import Floats, Metric, Table, number_clusters
 from lorafair.statistics.terms import Added, add_terms, sample_alike, sample_terms
 
@@ -139,8 +140,10 @@ def sample_models(
     closed = column.tables is None and getattr(function, "closed_form", False)
     drawn: dict[str, Any] = {"resamples": settings.resamples, "seed": settings.seed}
     of = (scored.tobytes(), keep)
-    kinds = None
-    if closed and alike:
+    kinds, mixed = None, (labels[0], "mixed", tuple(labels), *of)  # clusters that are not alike: asked once
+    if alike and mixed in column.cache:
+        pass
+    elif closed and alike:
         each = [column.narrow(label, table, scored) for label in labels]
         several = zip(labels, each, strict=True)
         kinds = sample_kinds(each, **drawn, add=lambda: [_add_up(column, label, one, of) for label, one in several])
@@ -148,6 +151,8 @@ def sample_models(
         kinds = _sample_alike(function, column, labels, table, scored, of, drawn)
     if kinds is not None:
         return kinds
+    if alike:
+        column.cache[mixed] = True
     found = []
     for label in labels:
         key = (label, *of, settings.resamples, settings.seed)

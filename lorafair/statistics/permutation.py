@@ -12,8 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from lorafair.statistics.resample import Sampled
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.studentised import studentise
-from lorafair.statistics.summary import Settings, Summary
+from lorafair.statistics.summary import Summary
 from lorafair.statistics.table import Floats, Metric, Table
 
 _CHUNK = 4_000_000  # cells of a weight matrix held at a time

@@ -11,7 +11,7 @@ that is the ratio's influence in the resample.  Then ``t*_b = (theta*_b - theta)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import combinations_with_replacement
@@ -48,7 +48,7 @@ class Part:
 
     ``value``: the term; ``moved`` (B,): the term in each resample minus ``value``; ``influence`` (T,): raw ``u_c`` of
     ``r``; ``shift`` (B,): raw ``r*_b - r``; ``mass`` (T,): ``m_c``; ``slope``: ``sign g'(r)``; ``slopes`` (B,): in each
-    resample.  ``places``: of the influence and the mass in the draw.
+    resample, (1,) where it is the same in all.  ``places``: of the influence and the mass in the draw.
     """
 
     value: float
@@ -74,15 +74,33 @@ def _make_part(sampled: Sampled, key: str, sign: float) -> Part:
     k = sampled.keys.index(key)
     shift = sampled.bootstrap[:, k] - sampled.estimate[k]
     influence = (sampled.clusters - 1) * (sampled.estimate[k] - sampled.jackknife[:, k])
-    mass = sampled.mass[:, k]
-    places = sampled.draw.place(influence), sampled.draw.place(mass)
-    slopes = np.full(len(shift), sign)
+    draw, mass = sampled.draw, sampled.mass[:, k]
+    if sampled.halves is None:
+        place = draw.place(influence)
+    else:
+        one, other = (take_part(each, key) for each in sampled.halves)
+        place = draw.place_difference(influence, one.places[0], other.places[0])
+    if len(sampled.linear) and sampled.linear[k]:
+        draw.know_mean(place, shift)
+    places = place, draw.place(mass)
+    slopes = np.array([sign])
     return Part(float(sign * sampled.estimate[k]), sign * shift, influence, shift, mass, sign, slopes, places)
 
 
 def studentise(sampled: Sampled, key: str, minus: str | None = None) -> Studentised:
     """The studentised bootstrap distribution of ``theta[key] - theta[minus]`` (of ``theta[key]`` without ``minus``)."""
     return combine([take_part(sampled, key)] + ([take_part(sampled, minus, -1.0)] if minus else []), sampled.draw)
+
+
+def studentise_all(
+    sampled: Sampled, wanted: Iterable[tuple[str, str | None]]
+) -> dict[tuple[str, str | None], Studentised]:
+    """:func:`studentise` of several, those that were not asked for before at once; all that were asked for so far."""
+    made: dict[tuple[str, str | None], Studentised] = sampled.parts.setdefault("studentised", {})
+    new = [two for two in dict.fromkeys(wanted) if two not in made]
+    sums = [[take_part(sampled, key, sign) for key, sign in zip(two, (1.0, -1.0), strict=True) if key] for two in new]
+    made.update(zip(new, combine_all(sums, sampled.draw), strict=True))
+    return made
 
 
 def combine(parts: Sequence[Part], draw: Draw) -> Studentised:
@@ -94,13 +112,14 @@ def combine_all(sums: Sequence[Sequence[Part]], draw: Draw) -> list[Studentised]
     """Studentise several sums of parts over the same draw, those of one form at once."""
     columns = [list_columns(parts, draw) for parts in sums]
     draw.prepare([[part.places[1] for parts in sums for part in parts]] if draw.few else columns, not draw.few)
-    forms: dict[tuple[tuple[int, ...], ...], list[int]] = {}
+    forms: dict[tuple[tuple[tuple[int, ...], int], ...], list[int]] = {}
     for i, parts in enumerate(sums):
         place = {each: k for k, each in enumerate(columns[i])}
-        form = tuple(tuple(place.get(each, -1) for each in part.places) for part in parts)
-        forms.setdefault(form, []).append(i)
+        told = tuple((tuple(place.get(each, -1) for each in part.places), len(part.slopes)) for part in parts)
+        forms.setdefault(told, []).append(i)
     found: dict[int, Studentised] = {}
-    for form, alike in forms.items():
+    for told, alike in forms.items():
+        form = tuple(places for places, _ in told)
         made = _combine([sums[i] for i in alike], [columns[i] for i in alike], form, draw)
         found.update(zip(alike, made, strict=True))
     return [found[i] for i in range(len(sums))]
@@ -127,17 +146,18 @@ def _combine(
     if not able.any():
         return unusable
     # z_bc = sum_k factor_bk column_kc over the columns that vary over c
-    factors = np.zeros((len(columns[0]), size, len(draw.weights)))
+    factors: list[Floats | None] = [None] * len(columns[0])
     for k, (influence, mass) in enumerate(form):
         slopes = np.stack([parts[k].slopes for parts in sums])
-        mean = np.stack([draw.mean(parts[k].places[1]) for parts in sums])
+        mean = np.stack([draw.mean_short(parts[k].places[1]) for parts in sums])
         with np.errstate(divide="ignore", invalid="ignore"):
             scale = np.where(mean > 0, slopes / mean, np.nan)
         if influence >= 0:
-            factors[influence] += scale
+            factors[influence] = _add(factors[influence], scale)
         if mass >= 0:
-            factors[mass] -= scale * np.stack([parts[k].shift for parts in sums])
-    variance = (_spread_few if draw.few else _spread_many)(factors, columns, draw)
+            factors[mass] = _add(factors[mass], -scale * np.stack([parts[k].shift for parts in sums]))
+    known = [each for each in factors if each is not None]
+    variance = (_spread_few if draw.few else _spread_many)(known, columns, draw)
     error = np.sqrt(np.maximum(variance, 0.0) / (n - 1))
     moved = np.array([reduce(np.add, [part.moved for part in parts]) for parts in sums])
     t, lost = divide_errors(moved, error, value, se)
@@ -166,24 +186,31 @@ def divide_errors(moved: Floats, error: Floats, value: Floats, se: Floats) -> tu
     return t, np.mean(flat | np.isinf(t), axis=1)
 
 
-def _spread_many(factors: Floats, columns: Sequence[Sequence[int]], draw: Draw) -> Floats:
+def _add(one: Floats | None, other: Floats) -> Floats:
+    return other if one is None else one + other
+
+
+def _spread_many(factors: Sequence[Floats], columns: Sequence[Sequence[int]], draw: Draw) -> Floats:
     """(S, B) variances of ``z_b`` over the drawn clusters, ``z_bc = sum_k factors_k,s,b column_k,c``: by products."""
-    means = [np.stack([draw.mean(places[k]) for places in columns]) for k in range(len(factors))]
-    variance = np.zeros(factors.shape[1:])
+    shape = len(columns), len(draw.weights)
+    mean, variance = np.zeros(shape), np.zeros(shape)
+    for k, factor in enumerate(factors):
+        mean += factor * np.stack([draw.mean(places[k]) for places in columns])
     for i, j in combinations_with_replacement(range(len(factors)), 2):
         term = np.stack([draw.product(places[i], places[j]) for places in columns])
-        term -= means[i] * means[j]
-        term *= factors[i]
-        term *= factors[j]
-        variance += term if i == j else 2 * term
+        term *= factors[i] * factors[j] * (1 if i == j else 2)
+        variance += term
+    mean *= mean
+    variance -= mean
     return variance
 
 
-def _spread_few(factors: Floats, columns: Sequence[Sequence[int]], draw: Draw) -> Floats:
+def _spread_few(factors: Sequence[Floats], columns: Sequence[Sequence[int]], draw: Draw) -> Floats:
     """The same from ``z`` itself, for few kinds of clusters."""
-    variance = np.zeros(factors.shape[1:])
+    variance = np.zeros((len(columns), len(draw.weights)))
+    whole = np.stack([np.broadcast_to(each, variance.shape) for each in factors]) if factors else variance[None]
     for s, places in enumerate(columns if len(factors) else ()):
-        z = factors[:, s].T @ np.array([draw.column(k) for k in places])
+        z = whole[:, s].T @ np.array([draw.column(k) for k in places])
         z -= (np.einsum("bt,bt->b", z, draw.weights) / draw.clusters)[:, None]
         z *= z
         variance[s] = np.einsum("bt,bt->b", z, draw.weights) / draw.clusters

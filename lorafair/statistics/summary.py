@@ -2,48 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
 
 import numpy as np
 
 from lorafair.statistics.between import estimate_between
 from lorafair.statistics.confirmation import assess_change, compare_changes
 from lorafair.statistics.detection import Scales, correlate, detect_changes
-from lorafair.statistics.exact import bound_estimate
+from lorafair.statistics.draw import Draw
 from lorafair.statistics.grouping import name_gap
-from lorafair.statistics.interval import Estimate, clip, estimate_each, estimate_family
-from lorafair.statistics.log_odds import compare_log_odds, estimate_shares, studentise_shares
-from lorafair.statistics.margin import judge_margin
+from lorafair.statistics.interval import Estimate, clip, estimate_family
+from lorafair.statistics.log_odds import compare_log_odds, studentise_shares
 from lorafair.statistics.projection import project_gap
 from lorafair.statistics.resample import Sampled
-from lorafair.statistics.shape import find_shape
-from lorafair.statistics.studentised import Studentised, combine_all, list_columns, take_part
+from lorafair.statistics.settings import Settings
+from lorafair.statistics.settling import Settling, contrast
+from lorafair.statistics.studentised import list_columns, take_part
 from lorafair.statistics.table import Table
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the statistics are run with: shown in foot lines and recorded in provenance.
-
-    A group (or the whole) carries a claim from ``min_n`` documents in ``min_clusters`` clusters on.  ``correction`` (of
-    the family) is holm or bh; ``margin`` is the delta of non-inferiority and equivalence, None where nobody set one.
-    ``permute``: p values by permutation; ``shares``: attribute -> group -> share of the training data, where known.
-    Intervals come from ``resamples`` resamples; p values of paired differences that are so small that a correction for
-    a large family may leave them significant come from ``most``, where that is more.
-    """
-
-    seed: int = 0
-    resamples: int = 2000
-    most: int = 0
-    alpha: float = 0.05
-    min_n: int = 30
-    min_clusters: int = 10
-    correction: str = "holm"
-    margin: float | None = None
-    permute: bool = False
-    shares: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,116 +89,89 @@ def summarise(
     Returns:
         the summary; what cannot be estimated has ``value`` only, or None.
     """
-
-    studentised: dict[tuple[str, str | None], Studentised] = {}
-    logits: dict[str, Studentised] = {}
-    part = cache(partial(take_part, sampled))
-    sampled.draw.make_room()
-    shape, clusters = find_shape(table), table.clusters
-
-    def settle(keys: Mapping[str, tuple[str, str | None]], ends: float, *, apart: bool = False) -> dict[str, Estimate]:
-        """The estimates, with simultaneous intervals unless they stand apart."""
-        shares = exact and not signed and all(rest is None for _, rest in keys.values())
-        estimate = estimate_each if apart else estimate_family
-        if shares:
-            n = {name: shape.documents[key] for name, (key, _) in keys.items()}
-            named = {name: key for name, (key, _) in keys.items()}
-            done = estimate_shares(
-                sampled, named, n, logits, clusters=clusters, alpha=settings.alpha, estimate=estimate
-            )
-        else:
-            make(keys.values())
-            family = {name: studentised[two] for name, two in keys.items()}
-            done = estimate(family, clusters=clusters, alpha=settings.alpha)
-        for name, one in done.items():
-            if settings.margin is not None and signed:
-                one = judge_margin(one, family[name], settings.margin)
-            if exact and one.low is None:
-                group, rest = keys[name]
-                one = bound_estimate(
-                    table,
-                    one.value,
-                    one.se,
-                    group=shape.mask(group, len(table.y)),
-                    rest=None if rest is None else shape.mask(rest, len(table.y)),
-                    signed=signed,
-                    family=1 if apart else len(keys),
-                    alpha=settings.alpha,
-                    seed=settings.seed,
-                    resamples=max(settings.resamples, settings.most if signed else 0),
-                    margin=settings.margin if signed else None,
-                )
-            done[name] = clip(one, 0.0 if shares else -ends, ends)
-        return done
-
-    def make(wanted: Iterable[tuple[str, str | None]]) -> None:
-        new = [two for two in dict.fromkeys(wanted) if two not in studentised]
-        sums = [[part(key, sign) for key, sign in zip(two, (1.0, -1.0), strict=True) if key] for two in new]
-        studentised.update(zip(new, combine_all(sums, sampled.draw), strict=True))
-
     scales = pair if signed and exact else None
-    if not sampled.draw.few:
-        sampled.draw.prepare(_list_moments(sampled, scales, table))
+    sampled.draw.make_room()
+    prepare([(table, scales if scales is not None and sampled.halves is not None else (sampled,))])
+    one_table = Settling(sampled, table, settings, exact, signed)
+    shape, settle = one_table.shape, one_table.settle
     names_of = {a: table.names[a] for a in table.groups if f"group:{a}={table.names[a][0]}" in sampled.keys}
-    every = [f"{a}={name}" for a, names in names_of.items() for name in names]
+    every = [(a, name) for a, names in names_of.items() for name in names]
     if exact and not signed:
-        documents = {key: shape.documents[key] for key in ("overall", *(f"group:{each}" for each in every))}
-        studentise_shares(sampled, documents, logits)
-        make((f"group:{each}", f"rest:{each}") for each in every)
+        documents = {key: shape.documents[key] for key in ("overall", *(f"group:{a}={name}" for a, name in every))}
+        studentise_shares(sampled, documents, one_table.logits)
     else:
-        make([("overall", None), *((f"group:{each}", None) for each in every)])
-        make((f"group:{each}", f"rest:{each}") for each in every)
-    end = 1.0 if exact else np.inf
-    overall = settle({"": ("overall", None)}, end)[""]
+        one_table.make([("overall", None), *((f"group:{a}={name}", None) for a, name in every)])
+    one_table.make(contrast(*each) for each in every)
+    overall = settle({"": ("overall", None)})[""]
     found = Summary(overall, shape.documents["overall"], shape.clusters["overall"])
     for attribute, names in names_of.items():  # a metric that is about groups itself gives none
         level = {name: (f"group:{attribute}={name}", None) for name in names}
-        against = {name: (f"group:{attribute}={name}", f"rest:{attribute}={name}") for name in names}
-        found.group_n[attribute] = {name: shape.documents[key] for name, (key, _) in against.items()}
-        found.group_clusters[attribute] = {name: shape.clusters[key] for name, (key, _) in against.items()}
-        found.levels[attribute] = settle(level, end, apart=True)
-        claimed = [name for name in names if found.carries_claim(settings, attribute, name)]
-        families = [claimed] + [[name] for name in names if name not in claimed]  # max-T over the first
-        done = {k: v for f in families for k, v in settle({n: against[n] for n in f}, 2 * end).items()}
-        found.contrasts[attribute] = {name: done[name] for name in names}
+        found.group_n[attribute] = {name: shape.documents[key] for name, (key, _) in level.items()}
+        found.group_clusters[attribute] = {name: shape.clusters[key] for name, (key, _) in level.items()}
+        found.levels[attribute] = settle(level, apart=True)
+        claimed = one_table.list_claimed(attribute)
+        found.contrasts[attribute], families = one_table.settle_contrasts(attribute, claimed)
         if scales is not None:
-            sizes = {name: (shape.documents[key], shape.documents[rest]) for name, (key, rest) in against.items()}
-            odds = compare_log_odds(scales, attribute, sizes)
-            each = [{name: odds[name] for name in family if name in odds} for family in families]
-            done = {k: v for f in each for k, v in estimate_family(f, clusters=clusters, alpha=settings.alpha).items()}
-            found.log_odds[attribute] = done
-            n = {name: size for name, size in found.group_n[attribute].items() if size}
-            few = {name: min(shape.clusters[key] for key in against[name]) for name in odds}
-            moved = {name: compare_changes(scales, attribute, name, n) for name in odds}
-            found.changes[attribute] = {name: assess_change(one, few[name]) for name, one in moved.items()}
-            detected = {}
-            for name, one in moved.items():
-                rate = float(scales[1].estimate[scales[1].keys.index(level[name][0])])
-                rate = min(max(rate, 0.5 / n[name]), 1 - 0.5 / n[name])
-                alike = correlate(studentised[against[name]].influence, one.influence, sampled.draw.times)
-                one_scale, other = found.contrasts[attribute][name], found.changes[attribute][name]
-                detected[name] = Scales(one_scale, other, rate, few[name], alike)
-            found.contrasts[attribute] |= detect_changes(detected, len(claimed), settings.alpha)
+            _add_odds(found, one_table, scales, attribute, families)
         gap = float(sampled.estimate[sampled.keys.index(name_gap(table, attribute))])
         if signed:
             found.gaps[attribute] = Estimate(gap if np.isfinite(gap) else None, method="descriptive")
         else:
-            together = settle({name: level[name] for name in names if found.group_n[attribute][name]}, end)
+            together = settle({name: level[name] for name in names if found.group_n[attribute][name]})
             found.gaps[attribute] = project_gap(gap, together)
             found.between[attribute] = estimate_between(sampled, [level[name][0] for name in claimed], settings.alpha)
     return found
 
 
-def _list_moments(sampled: Sampled, scales: tuple[Sampled, ...] | None, table: Table) -> Iterator[list[int]]:
-    """The columns behind every standard error of the summary, so that their moments are made in one product."""
-    yield list_columns([take_part(sampled, "overall")], sampled.draw)
+def _add_odds(
+    found: Summary, table: Settling, scales: tuple[Sampled, Sampled], attribute: str, families: list[list[str]]
+) -> None:
+    """The second scale of an attribute's paired differences, and what both find together."""
+    shape, alpha, times = table.shape, table.settings.alpha, table.sampled.draw.times
+    against = {name: contrast(attribute, name) for name in found.contrasts[attribute]}
+    sizes = {name: (shape.documents[key], shape.documents[rest]) for name, (key, rest) in against.items()}
+    odds = compare_log_odds(scales, attribute, sizes)
+    found.log_odds[attribute] = {}
+    for family in families:
+        mine = {name: odds[name] for name in family if name in odds}
+        found.log_odds[attribute] |= estimate_family(mine, clusters=table.table.clusters, alpha=alpha)
+    n = {name: size for name, size in found.group_n[attribute].items() if size}
+    few = {name: min(shape.clusters[key] for key in against[name]) for name in odds}
+    moved = compare_changes(scales, attribute, tuple(odds), n)
+    found.changes[attribute] = {name: assess_change(one, few[name]) for name, one in moved.items()}
+    made, detected = table.make(against.values()), {}
+    for name, one in moved.items():
+        rate = float(scales[1].estimate[scales[1].keys.index(against[name][0])])
+        rate = min(max(rate, 0.5 / n[name]), 1 - 0.5 / n[name])
+        alike = correlate(made[against[name]].influence, one.influence, times)
+        both = found.contrasts[attribute][name], found.changes[attribute][name]
+        detected[name] = Scales(*both, rate, few[name], alike)
+    found.contrasts[attribute] |= detect_changes(detected, len(families[0]), alpha)
+
+
+def prepare(asked: Sequence[tuple[Table, Sequence[Sampled]]]) -> None:
+    """What the summaries of several models and pairs need of the resamples, of all at once: larger products are faster.
+
+    Args:
+        asked: (table, the model's sample, or both of a pair of means that lie in [0, 1]).
+    """
+    draws: dict[int, tuple[Draw, list[tuple[Table, Sequence[Sampled]]]]] = {}
+    for table, sampled in asked:
+        if not sampled[0].draw.few:
+            draws.setdefault(id(sampled[0].draw), (sampled[0].draw, []))[1].append((table, sampled))
+    for draw, each in draws.values():
+        draw.make_room(sum(len(sampled[0].keys) * len(sampled) * 5 for _, sampled in each))
+        draw.prepare([places for table, sampled in each for places in _list_moments(sampled, table)])
+
+
+def _list_moments(sampled: Sequence[Sampled], table: Table) -> Iterator[list[int]]:
+    """The columns behind every standard error of the summary of a model, or of the pair that both make."""
+    yield list_columns([take_part(one, "overall") for one in sampled], sampled[0].draw)
     for attribute in table.groups:
         for name in table.names[attribute]:
-            keys = f"group:{attribute}={name}", f"rest:{attribute}={name}"
-            if keys[0] in sampled.keys:
-                yield list_columns([take_part(sampled, key) for key in keys], sampled.draw)
-                if scales is not None:
-                    yield list_columns([take_part(one, key) for one in scales for key in keys], sampled.draw)
+            keys = contrast(attribute, name)
+            if keys[0] in sampled[0].keys:
+                yield list_columns([take_part(one, key) for one in sampled for key in keys], sampled[0].draw)
 
 
 def clip_levels(found: Summary, low: float, high: float) -> Summary:

@@ -12,7 +12,7 @@ from lorafair.statistics.log_odds import estimate_shares
 from lorafair.statistics.mean import sample_kinds
 from lorafair.statistics.pair import Column
 from lorafair.statistics.resample import sample
-from lorafair.statistics.summary import Settings
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.table import Table
 
 
@@ -31,7 +31,7 @@ def test_kinds_give_the_change_and_the_rates_that_clusters_give() -> None:
     assert kinds is not None
     assert kinds[0].jackknife.shape[0] < 20
     for name in "abc":
-        one, other = (compare_changes((each[0], each[1]), "r", name, sizes) for each in (kinds, singly))
+        one, other = (compare_changes((each[0], each[1]), "r", [name], sizes)[name] for each in (kinds, singly))
         assert (one.value, one.se, one.unseen) == pytest.approx((other.value, other.se, other.unseen), rel=1e-9)
     keys = {name: f"group:r={name}" for name in "abc"}
     shares = [estimate_shares(each[0], keys, sizes, clusters=400) for each in (kinds, singly)]

@@ -9,7 +9,7 @@ from scipy.special import expit, logit
 
 from lorafair.statistics.compare import Column, Pair, claim, measure, subtract
 from lorafair.statistics.interval import Estimate
-from lorafair.statistics.summary import Settings
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.verdict import certain_sign, judge, name_groups
 
 FAST = Settings(resamples=400)

@@ -14,7 +14,7 @@ from lorafair.statistics.compare import measure
 from lorafair.statistics.mean import sample_mean
 from lorafair.statistics.pair import Column
 from lorafair.statistics.resample import sample
-from lorafair.statistics.summary import Settings
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.table import Floats, Table
 
 

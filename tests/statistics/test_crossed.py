@@ -13,9 +13,9 @@ from statsmodels.formula.api import ols
 from lorafair.statistics.compare import Column, claim
 from lorafair.statistics.crossed import cross, estimate_crossed
 from lorafair.statistics.method import measure_method
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.simulation import centre_logit
 from lorafair.statistics.studentised import Studentised
-from lorafair.statistics.summary import Settings
 from lorafair.statistics.verdict import certain_sign
 
 FAST = Settings(resamples=200)

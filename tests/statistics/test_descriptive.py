@@ -15,7 +15,7 @@ from lorafair.registry import load_registry, load_target
 from lorafair.statistics.descriptive import bound_groups, compare_described, describe
 from lorafair.statistics.grouping import lowest, ratio, spread
 from lorafair.statistics.projection import project_change, project_lowest, project_ratio, project_spread
-from lorafair.statistics.summary import Settings
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.table import Table
 
 share = st.floats(0, 1)

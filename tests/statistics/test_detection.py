@@ -13,8 +13,8 @@ from lorafair.statistics.compare import claim, subtract
 from lorafair.statistics.detection import Scales, detect_changes, find_joint, find_sizes
 from lorafair.statistics.interval import Estimate
 from lorafair.statistics.power import Question, compute_power, find_difference, state_effects
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.simulation import Truth, draw_audit
-from lorafair.statistics.summary import Settings
 
 APART = [0.1, 0.25, 0.45, 0.6]  # where the groups of the base stand
 RUNS = 60

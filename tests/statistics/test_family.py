@@ -11,8 +11,9 @@ from lorafair.plugins.metrics.rate import rate
 from lorafair.statistics.compare import claim, subtract
 from lorafair.statistics.interval import Estimate
 from lorafair.statistics.pair import Column, Pair
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.simulation import Truth, draw_audit
-from lorafair.statistics.summary import Settings, Summary
+from lorafair.statistics.summary import Summary
 
 SIX = [f"m{k}" for k in range(6)]
 

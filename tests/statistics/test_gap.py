@@ -11,8 +11,8 @@ from lorafair.plugins.metrics.rate import rate
 
 from lorafair.statistics.compare import measure, subtract
 from lorafair.statistics.descriptive import compare_described
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.simulation import Truth, draw_audit
-from lorafair.statistics.summary import Settings
 
 RATES = {"base": [0.2, 0.3, 0.4], "model": [0.25, 0.3, 0.6]}
 

@@ -25,8 +25,8 @@ from lorafair.statistics.log_odds import compare_log_odds
 from lorafair.statistics.margin import invert_bounds, judge_margin, read_margin
 from lorafair.statistics.mcnemar import compare_answers
 from lorafair.statistics.resample import sample
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.simulation import Truth, centre_logit, draw_audit
-from lorafair.statistics.summary import Settings
 from lorafair.statistics.table import Table
 from lorafair.statistics.verdict import add_margin
 
@@ -145,7 +145,7 @@ def test_a_change_is_held_against_mantel_and_haenszel_s_common_one() -> None:
     code = rng.permutation(np.arange(len(group)) % 500)
     tables = [Table(values, code, {"r": member}, {"r": tuple(sizes)}) for values in y]
     pair = (sample(rate, tables[0], resamples=2, seed=0), sample(rate, tables[1], resamples=2, seed=0))
-    found = compare_changes(pair, "r", "a", sizes)
+    found = compare_changes(pair, "r", ["a"], sizes)["a"]
     cells = [[[np.sum(v[member[:, k]] == hit) for hit in (1, 0)] for v in y] for k in range(3)]
     common = StratifiedTable([np.array(each, dtype=float) for each in cells[1:]]).logodds_pooled
     (hits, misses), (hits_base, misses_base) = cells[0]
@@ -163,7 +163,7 @@ def test_a_group_without_a_hit_is_not_certain_to_have_stayed_behind() -> None:
     after = np.concatenate([np.zeros(200), np.arange(200) % 4 == 0]).astype(float)
     tables = [Table(y, np.arange(400), {"r": member}, {"r": ("a", "b")}) for y in (after, before)]
     pair = (sample(rate, tables[0], resamples=2, seed=0), sample(rate, tables[1], resamples=2, seed=0))
-    found = compare_changes(pair, "r", "a", {"a": 200, "b": 200})
+    found = compare_changes(pair, "r", ["a"], {"a": 200, "b": 200})["a"]
     assert found.value == pytest.approx(np.log(3), abs=0.02)
     assert found.se < 0.3
     assert np.sqrt(found.unseen) == pytest.approx(2.0, abs=0.01)  # Gart's 1 / 0.5 in either model

@@ -13,7 +13,8 @@ from lorafair.statistics.correction import adjust_holm, scale_resamples
 from lorafair.statistics.exact import bound_level, bound_proportion, flip_signs
 from lorafair.statistics.interval import estimate_family, estimate_one, studentise
 from lorafair.statistics.resample import draw_weights, sample
-from lorafair.statistics.summary import Settings, summarise
+from lorafair.statistics.settings import Settings
+from lorafair.statistics.summary import summarise
 from lorafair.statistics.table import Table
 
 

@@ -15,8 +15,8 @@ from lorafair.statistics.draw import Draw, draw_kinds
 from lorafair.statistics.mean import sample_kinds, sample_mean
 from lorafair.statistics.pair import Column
 from lorafair.statistics.resample import draw_weights, sample
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.studentised import studentise
-from lorafair.statistics.summary import Settings
 from lorafair.statistics.table import Table
 from lorafair.statistics.tail import ENOUGH, sharpen
 

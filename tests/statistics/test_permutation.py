@@ -11,8 +11,8 @@ from lorafair.errors import LorafairError
 from lorafair.statistics.compare import Column, claim, measure, subtract
 from lorafair.statistics.group_size import read_shares
 from lorafair.statistics.permutation import permute_groups
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.simulation import Truth, draw_audit
-from lorafair.statistics.summary import Settings
 from lorafair.statistics.table import Table
 
 

@@ -21,8 +21,8 @@ from lorafair.statistics.power import (
     find_seeds,
     state_effects,
 )
+from lorafair.statistics.settings import Settings
 from lorafair.statistics.simulation import Truth, draw_audit
-from lorafair.statistics.summary import Settings
 from lorafair.statistics.verdict import certain_sign
 
 

@@ -17,7 +17,8 @@ from lorafair.statistics.compare import measure, subtract
 from lorafair.statistics.interval import Estimate
 from lorafair.statistics.pair import Column
 from lorafair.statistics.resample import sample, take_draw
-from lorafair.statistics.summary import Settings, Summary
+from lorafair.statistics.settings import Settings
+from lorafair.statistics.summary import Summary
 from lorafair.statistics.table import Floats, Table
 from lorafair.statistics.terms import add_terms, sample_alike, sample_terms
 

@@ -1,0 +1,127 @@
+"""What estimates share of the resamples gives what each would compute by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lorafair.metric import load_metric
+from lorafair.statistics.compare import Column, prepare_models, subtract
+from lorafair.statistics.draw import Draw
+from lorafair.statistics.level_bound import bound_levels
+from lorafair.statistics.naming import _compare_again
+from lorafair.statistics.pair import Pair, sample_models
+from lorafair.statistics.resample import draw_weights
+from lorafair.statistics.settings import Settings
+from lorafair.statistics.studentised import studentise, studentise_all
+from lorafair.statistics.summary import summarise
+from lorafair.statistics.table import Table
+
+NAMES = tuple("abcd")
+RATE = load_metric("rate")
+FEW = Settings(resamples=300, seed=3)
+
+
+def make_column(seed: int, clusters: int = 150, even: bool = True) -> Column:
+    """Three models' answers to prompts of four groups in templates; not ``even``: some templates lack groups."""
+    rng = np.random.default_rng(seed)
+    group, cluster = np.tile(np.arange(4), clusters), np.repeat(np.arange(clusters), 4)
+    if not even:
+        kept = rng.random(len(group)) < 0.8
+        group, cluster = group[kept], np.unique(cluster[kept], return_inverse=True)[1]
+    shift = rng.normal(0, 0.8, cluster.max() + 1)[cluster]
+    values = {
+        name: (rng.random(len(group)) < 1 / (1 + np.exp(1 - shift - more * (group == 1)))).astype(np.float64)
+        for name, more in (("base", 0.0), ("lora", 1.5), ("full", 0.0))
+    }
+    member = {"r": group[:, None] == np.arange(4)}
+    return Column("t", "rate", values, cluster=cluster, groups=member, names={"r": NAMES}, higher_is_better=False)
+
+
+@pytest.mark.parametrize("even", [True, False])
+def test_a_difference_from_its_halves_is_the_difference(even: bool) -> None:
+    column = make_column(0, even=even)
+    table, scored = column.table("lora", "base")
+    one, other = sample_models(column, ["lora", "base"], table, scored, RATE, FEW)
+    assert not one.draw.few
+    assert bool(one.linear[one.keys.index("group:r=b")]) is even
+    keys = [("overall", None), *((f"group:r={n}", f"rest:r={n}") for n in NAMES), ("group:r=a", None)]
+    halves = studentise_all(one.minus(other, halves=True), keys)
+    one.draw._empty()
+    one.draw.emptied += 1
+    plain = one.minus(other)
+    for key in keys:
+        direct = studentise(plain, *key)
+        assert halves[key].se == pytest.approx(direct.se, rel=1e-12)
+        np.testing.assert_allclose(halves[key].t, direct.t, rtol=1e-8, atol=1e-10)
+
+
+def test_moments_of_a_difference_are_those_of_its_column() -> None:
+    rng = np.random.default_rng(1)
+    weights, a, b, c = draw_weights(700, 60, 0), rng.random(700), rng.random(700), np.full(700, 2.0)
+    draw = Draw(weights)
+    places = [draw.place(a), draw.place(b), draw.place(c)]
+    apart, flat = draw.place_difference(a - b, *places[:2]), draw.place_difference(a - c, places[0], places[2])
+    assert draw.place_difference(a - b, *places[:2]) == apart == draw.place(a - b)
+    draw.prepare([[apart, flat]])
+    columns = {apart: a - b, flat: a - c, places[1]: b}
+    for one, column in columns.items():
+        np.testing.assert_allclose(draw.mean(one), weights @ column / 700, rtol=1e-12, atol=1e-14)
+        for other, second in columns.items():
+            np.testing.assert_allclose(draw.product(one, other), weights @ (column * second) / 700, rtol=1e-11)
+
+
+@pytest.mark.parametrize("even", [True, False])
+def test_contrasts_among_fewer_groups_are_those_of_the_whole_summary(even: bool) -> None:
+    column = make_column(1, clusters=90, even=even)
+    pair = subtract(column, "lora", "base", RATE, FEW)
+    assert pair is not None
+    names = ("a", "c", "d")
+    few = _compare_again(pair, "r", names, RATE, FEW)
+    table, scored = column.table("lora", "base")
+    kept = table.keep("r", names)
+    one, other = sample_models(column, ["lora", "base"], kept, scored, RATE, FEW, ("r", names))
+    whole = summarise(one.minus(other), kept, FEW, exact=True, signed=True, pair=(one, other))
+    joined = Pair(column, "lora", "base", whole).joined("r")
+    assert list(few) == list(joined) == list(names)
+    for name in names:
+        assert few[name].value == pytest.approx(joined[name].value)
+        assert (few[name].low, few[name].high) == pytest.approx((joined[name].low, joined[name].high), rel=1e-9)
+        assert few[name].p_max == pytest.approx(joined[name].p_max)
+
+
+def test_what_was_prepared_for_several_models_changes_nothing() -> None:
+    alone, together = make_column(2), make_column(2)
+    references = {"lora": ["base", "full"], "base": [], "full": ["base"]}
+    prepare_models(together, ["base", "full", "lora"], references, RATE, FEW)
+    for label, one in (("lora", "base"), ("lora", "full"), ("full", "base")):
+        found, plain = (subtract(column, label, one, RATE, FEW) for column in (together, alone))
+        assert found is not None
+        assert plain is not None
+        for key, each in plain.summary.contrasts["r"].items():
+            other = found.summary.contrasts["r"][key]
+            assert (each.low, each.high, each.p_max) == pytest.approx((other.low, other.high, other.p_max), rel=1e-9)
+
+
+def test_bounds_of_equal_numbers_are_kept_and_of_others_not() -> None:
+    column = make_column(3)
+    table = Table(column.values["lora"], column.cluster, column.groups, column.names)
+    first = bound_levels([table.y], table, "r", FEW)
+    assert first is bound_levels([table.y.copy()], table, "r", FEW)
+    wider = bound_levels([table.y], table, "r", Settings(resamples=300, seed=3, alpha=0.01))
+    other = bound_levels([1 - table.y], table, "r", FEW)
+    assert first is not None
+    assert wider is not None
+    assert other is not None
+    assert all(b[0] <= a[0] and a[1] <= b[1] for a, b in zip(first[0], wider[0], strict=True))
+    np.testing.assert_allclose(np.array(other[0])[:, 0], 1 - np.array(first[0])[:, 1], atol=1e-9)
+
+
+@pytest.mark.parametrize("even", [True, False])
+def test_bounds_of_a_difference_are_those_of_its_values(even: bool) -> None:
+    column = make_column(4, even=even)
+    one, other = (column.values[name] for name in ("lora", "base"))
+    table = Table(one, column.cluster, column.groups, column.names)
+    apart = bound_levels([one, other], table, "r", FEW, apart=True)
+    given = bound_levels([one, other, one - other], table, "r", FEW)
+    np.testing.assert_allclose(np.array(apart), np.array(given), atol=1e-9)
