@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json
+
 from lorafair.answer import read_pair
 
 
@@ -29,7 +31,7 @@ def read_lines(path: Path, data: bytes, notes: list[str], faults: list[str]) -> 
     parsed: list[tuple[int, dict[str, Any]]] = []
     for number, (at, line) in enumerate(lines, start=1):
         try:
-            sample = json.loads(line.decode("utf-8", "replace"))
+            sample = _parse(line)
             if not (isinstance(sample, dict) and isinstance(sample["metrics"], list)):
                 raise TypeError
             if not isinstance(sample["doc_id"], int | float | str):
@@ -47,6 +49,18 @@ def read_lines(path: Path, data: bytes, notes: list[str], faults: list[str]) -> 
         faults.append(f"{path} holds no samples: run that evaluation again.")
         return None
     return parsed
+
+
+def _parse(line: bytes) -> Any:
+    """What a line of JSON says.
+
+    Raises:
+        ValueError, RecursionError: if it is none.
+    """
+    try:
+        return from_json(line)
+    except ValueError:  # stricter about text that is none
+        return json.loads(line.decode("utf-8", "replace"))
 
 
 def read_cluster(sample: dict[str, Any]) -> str:

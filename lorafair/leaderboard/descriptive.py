@@ -21,6 +21,8 @@ from lorafair.statistics.settings import Settings
 from lorafair.statistics.table import Table
 
 NOTE = "biased by noise, it carries no verdict"
+MANY = 4
+"""Tasks from which on each is described by one process: different metrics may have the same values."""
 PARITY = ("selection_rate", "demographic_parity_difference", "demographic_parity_ratio")
 
 
@@ -56,10 +58,11 @@ def describe_groups(
         alike: dict[tuple[object, ...], list[Asked]] = {}  # what is made of the same levels is made by one process
         for metric in metrics:
             if metric.name not in own:
-                alike.setdefault(getattr(metric.function, "parts", ()) or (metric.name,), []).append(metric)
+                parts = getattr(metric.function, "parts", ()) or (metric.name,)
+                alike.setdefault(parts if len(tasks) < MANY else (task,), []).append(metric)
         asked += [(task, each) for each in alike.values()]
         cells = float(settings.resamples) * len(mine) * (int(frame.cluster.max(initial=-1)) + 1)
-        weights += [cells * max(1, len(parts)) for parts in alike]
+        weights += [cells * len(each) for each in alike.values()]
 
     def make(k: int) -> list[tuple[str, str, list[Row]]]:
         task, alike = asked[k]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,7 +22,7 @@ __all__ = ["render_csv", "render_json", "render_markdown", "render_terminal", "s
 
 def dump_row(row: Row) -> str:
     """One row as one line of JSON; NaN and infinity are null."""
-    return json.dumps(row.model_dump(mode="json", by_alias=True), ensure_ascii=False, allow_nan=False)
+    return row.model_dump_json(by_alias=True)
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> None:

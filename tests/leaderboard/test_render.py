@@ -62,7 +62,7 @@ def test_marks_are_visible_in_every_format(audit_folder: Path) -> None:
         for part in ("sample data", "unverified serving", "HONEST continuation (sample lexicon)", "worse for men"):
             assert escape_markdown(part) in texts[form] or part in texts[form], (form, part)
         assert "about these checkpoints, not about the method" in " ".join(texts[form].split())
-    assert '"sample_data": true' in texts["json"]
+    assert any(row["sample_data"] for row in json.loads(texts["json"]))
     foot = next(line for line in texts["md"].splitlines() if "Planted control" in line)
     assert "+0.450 for men" in foot
     assert "verdict right" in foot
