@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -151,7 +152,21 @@ def _order(line: Line, sort: str | None) -> tuple[object, ...]:
         sign = -1.0 if cell and cell.overall.higher_is_better else 1.0
         by = float("inf") if value is None else sign * value
     place = (first.planted is not None, first.method or "", first.rank or 0)
-    return (not line.is_base, not line.is_full, by, *place, first.claim != "method", line.model)
+    return (
+        not line.is_base,
+        not line.is_full,
+        by,
+        *place,
+        first.claim != "method",
+        split_numbers(line.model),
+        line.model,
+    )
+
+
+def split_numbers(label: str) -> tuple[str | float, ...]:
+    """A label's texts and numbers in turn, so that labels sort by their numbers: 5e-05 before 0.0002 before 0.001."""
+    parts = re.split(r"(\d+(?:\.\d+)?(?:e[-+]?\d+)?)", label)
+    return tuple(float(part) if k % 2 else part for k, part in enumerate(parts))
 
 
 def _name(metric: str, task: str, cell: Cell) -> set[str]:
