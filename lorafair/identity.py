@@ -16,7 +16,7 @@ class Model:
 
     ``seed`` is the training seed; ``recipe`` holds every other setting of the training, as text: checkpoints of one
     base with equal recipes and different seeds are runs of one method.  ``headless``: a base of classifiers that has no
-    head of its own and was not asked.
+    head of its own and was not asked; ``probed``: but probes measured it.
     """
 
     label: str
@@ -33,6 +33,7 @@ class Model:
     seed: int | None = None
     recipe: str | None = None
     headless: bool = False
+    probed: bool = False
 
     @property
     def content(self) -> tuple[str | None, str | None, str]:

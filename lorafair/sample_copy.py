@@ -58,7 +58,7 @@ def load_columns(
         OSError: if the file cannot be read.
     """
     data, hashed = (read or read_content)(path)
-    key = _find_key() if hashed is not None else None
+    key = find_key() if hashed is not None else None
     if key is not None and hashed is not None:
         key = _make_key(key, hashed, path, task, metadata)
         found = _read(path, key, shared)
@@ -86,7 +86,7 @@ def make_copies(files: Sequence[tuple[Path, str, Mapping[str, Any]]]) -> None:
     """
     size = {path: path.stat().st_size for path, _, _ in files if path.is_file()}
     large = [one for one in files if size.get(one[0], 0) >= content.SMALL and os.access(one[0].parent, os.W_OK)]
-    key = _find_key() if os.environ.get("LORAFAIR_COPIES") != "0" and count_processes() > 1 else None
+    key = find_key() if os.environ.get("LORAFAIR_COPIES") != "0" and count_processes() > 1 else None
     if key is None or not large:
         return
 
@@ -116,7 +116,7 @@ def _make_key(key: bytes, digest: bytes, path: Path, task: str, metadata: Mappin
 
 
 @cache
-def _find_key() -> bytes | None:
+def find_key() -> bytes | None:
     """This user's key, made when first asked for, for copies by this code; None where there is no place for it."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lorafair"
     path = folder / "copies.key"

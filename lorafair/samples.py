@@ -15,7 +15,7 @@ from lorafair.content import Content, read_ahead
 from lorafair.decision import Decision, read_decision
 from lorafair.errors import raise_faults
 from lorafair.identity import Model
-from lorafair.leaderboard.headless import find_headless
+from lorafair.leaderboard.headless import mark_headless
 from lorafair.result_folder import ResultFile, find_label, find_results, is_labelled
 from lorafair.sample_column import Columns, Shared
 from lorafair.sample_copy import load_columns, make_copies
@@ -132,8 +132,9 @@ def read_audit(folders: Iterable[str | Path], labels: Mapping[str, str] | None =
         with read_ahead([_name_samples(one, task) for one, task in wanted]) as read:
             samples = [_read_samples(one, task, shared, faults, read) for one, task in wanted]
     raise_faults("The results cannot be compared", dict.fromkeys(faults))
-    everyone = list(probed.models.values())
-    everyone += find_headless((one.results for one in models.values()), everyone)
+    everyone = mark_headless(
+        (one.results for one in models.values()), list(known.values()), list(probed.models.values())
+    )
     order = sorted(everyone, key=lambda m: (m.kind != "base", m.label))
     whole = [*(one for one in samples if one is not None), *probed.samples]
     return Audit(order, whole, roots, summaries=probed.summaries)

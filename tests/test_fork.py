@@ -90,7 +90,7 @@ def test_what_cannot_be_sent_is_made_here() -> None:
 def test_copies_and_rows_are_those_of_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("LORAFAIR_COPIES", raising=False)
-    sample_copy._find_key.cache_clear()
+    sample_copy.find_key.cache_clear()
     models = {"base": {}, "lora": {"rank": 8, "shift": {"men": 0.7}}, "other": {"rank": 2}}
     root = write_audit(tmp_path / "results", models, TASKS, templates=40) or tmp_path / "results"
     plain = read_audit([root])
@@ -118,7 +118,7 @@ def test_copies_and_rows_are_those_of_one_process(tmp_path: Path, monkeypatch: p
                 elif name != "comparisons":
                     assert told == wanted, name
     assert any(c.verdict == "worse" for row in apart.rows for c in row.comparisons)
-    sample_copy._find_key.cache_clear()
+    sample_copy.find_key.cache_clear()
 
 
 def test_columns_that_say_the_same_are_measured_once() -> None:

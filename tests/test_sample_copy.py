@@ -28,10 +28,10 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("LORAFAIR_COPIES", raising=False)
     monkeypatch.setattr(content, "SMALL", 0)
-    sample_copy._find_key.cache_clear()
+    sample_copy.find_key.cache_clear()
     write_audit(tmp_path / "results", {"base": {}, "lora": {"rank": 8, "shift": {"men": 0.3}}}, TASKS, templates=12)
     yield tmp_path / "results"
-    sample_copy._find_key.cache_clear()
+    sample_copy.find_key.cache_clear()
 
 
 def _list(root: Path) -> list[Path]:
@@ -105,7 +105,7 @@ def test_damaged_and_foreign_copies_are_not_read(results: Path, damage: str, mon
     copies = _list(results)
     if damage == "of another user":
         monkeypatch.setenv("XDG_CACHE_HOME", str(results.parent / "mine"))
-        sample_copy._find_key.cache_clear()
+        sample_copy.find_key.cache_clear()
     elif damage == "renamed":  # somebody's file of the right form, under a name that is right for another
         for one, other in zip(copies, [*copies[1:], copies[0]], strict=True):
             data = other.read_bytes()
@@ -141,7 +141,7 @@ def test_a_folder_that_cannot_be_written_still_works(results: Path, monkeypatch:
 def test_no_home_no_copies(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (results.parent / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(results.parent / "file"))
-    sample_copy._find_key.cache_clear()
+    sample_copy.find_key.cache_clear()
     assert len(read_audit([results]).samples) == 4
     assert _list(results) == []
 

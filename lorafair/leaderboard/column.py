@@ -148,7 +148,7 @@ def find_references(model: Model, models: Iterable[Model], against: str | None) 
         raise LorafairError(f"--against {against!r}: no model has that label.{did_you_mean(against, labels)}")
     found: list[str] = []
     if model.kind != "base":
-        bases = [one for one in models if one.kind == "base" and not one.headless]
+        bases = [one for one in models if one.kind == "base" and (one.probed or not one.headless)]
         same = [one for one in bases if _same_base(model, one)]
         found += [one.label for one in (same or (bases if len(bases) == 1 else []))[:1]]
         full = [

@@ -61,7 +61,7 @@ def list_feet(found: Rows, lines: Sequence[Line]) -> list[str]:
         )
     cells = [cell for line in lines for cell in line.cells.values()]
     measured = [cell.overall for cell in cells if not cell.overall.failed]
-    few = {row.task: row.clusters for row in measured if row.clusters < FEW_CLUSTERS}
+    few = {row.task: row.clusters for row in measured if row.n and row.clusters < FEW_CLUSTERS}
     if few:
         feet.append(
             f"Few clusters: {', '.join(f'{task} ({n})' for task, n in sorted(few.items()))}; below {FEW_CLUSTERS}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lorafair.identity import Model
@@ -16,24 +17,28 @@ EXPLAINED = (
 )
 
 
-def find_headless(results: Iterable[Mapping[str, Any]], models: Sequence[Model]) -> list[Model]:
-    """The bases that classifiers' results name and that were not asked for want of a head.
+def mark_headless(results: Iterable[Mapping[str, Any]], asked: Sequence[Model], probed: Sequence[Model]) -> list[Model]:
+    """All models, with the base that classifiers' results name and that was not asked for want of a head.
 
     Args:
         results: parsed results files.
-        models: those that were asked.
+        asked: the models of results files.
+        probed: these, and those that only probes measured.
     """
     found: dict[str, Model] = {}
     for each in results:
         ours = each.get("lorafair") or {}
         head, digest = ours.get("head"), ours.get("base_hash")
         if isinstance(head, dict) and head.get("base_answers") is False and isinstance(digest, str):
-            if any(one.kind == "base" and one.base_hash == digest for one in models):
+            if any(one.kind == "base" and digest in (one.base_hash, one.hash) for one in asked):
                 continue
             name = str(ours.get("base"))
             found.setdefault(digest, Model("base", "base", name, digest, digest, headless=True))
-    taken = {one.label for one in models}
-    return [one for one in found.values() if one.label not in taken][:1]
+    bases = [one for one in probed if one.kind == "base" and {one.base_hash, one.hash} & found.keys()]
+    if bases:
+        return [replace(one, headless=True, probed=True) if one in bases else one for one in probed]
+    taken = {one.label for one in probed}
+    return [*probed, *[one for one in found.values() if one.label not in taken][:1]]
 
 
 def add_headless(models: Iterable[Model], rows: Sequence[Row]) -> list[Row]:
@@ -43,7 +48,8 @@ def add_headless(models: Iterable[Model], rows: Sequence[Row]) -> list[Row]:
         if not model.headless:
             continue
         seen = {(row.task, row.metric): row for row in rows if row.kind == "overall" and not row.descriptive}
-        more += [_empty(row, model) for row in seen.values()]
+        own = {(row.task, row.metric) for row in rows if row.model == model.label}
+        more += [_empty(row, model) for key, row in seen.items() if key not in own and row.probe is None]
     return [*more, *rows]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from lorafair.identity import Model
@@ -20,6 +20,7 @@ from lorafair.leaderboard.method_row import add_methods, find_methods
 from lorafair.leaderboard.model_field import describe_model
 from lorafair.leaderboard.note import list_notes
 from lorafair.leaderboard.probed import describe_models
+from lorafair.leaderboard.row_copy import keep_rows
 from lorafair.leaderboard.tried import open_metric
 from lorafair.records import Row
 from lorafair.samples import Audit, Samples
@@ -60,7 +61,8 @@ def build_rows(
 ) -> Rows:
     """Measure every model, compare it with its references, and correct over the family of each reference.
 
-    A column on which a stranger's metric or scorer fails has rows that say so, and is in no family.
+    A column on which a stranger's metric or scorer fails has rows that say so, and is in no family.  Rows of large
+    audits are kept (:mod:`lorafair.leaderboard.row_copy`).
 
     Args:
         audit: what :func:`lorafair.samples.read_audit` read.
@@ -75,11 +77,31 @@ def build_rows(
     Raises:
         LorafairError: for an unknown label or metric.
     """
-    function, metrics = open_metric(metric), select_metrics([*asked, *(choice.names() if choice else ())])
-    columns, failed = try_columns(function, arrange(audit, metrics))
+    names = [metric, *asked, *(choice.names() if choice else ())]
     if references is None:
         references = {model.label: find_references(model, audit.models, against) for model in audit.models}
-    choice = choice or Choice()
+
+    def make() -> dict[str, Any]:
+        found = _build(audit, metric, names[1:], choice or Choice(), references, seed, resamples)
+        told = {one.name: getattr(found, one.name) for one in fields(Rows)}
+        return told | {"settings": asdict(found.settings), "family": {k: list(v) for k, v in found.family.items()}}
+
+    told = keep_rows(audit, [seed, resamples, names, choice or Choice(), references], names, make)
+    family = {reference: (levels, contrasts) for reference, (levels, contrasts) in told["family"].items()}
+    return Rows(**told | {"settings": Settings(**told["settings"]), "family": family})
+
+
+def _build(
+    audit: Audit,
+    metric: str,
+    asked: Iterable[str],
+    choice: Choice,
+    references: Mapping[str, list[str]],
+    seed: int,
+    resamples: int | None,
+) -> Rows:
+    function, metrics = open_metric(metric), select_metrics(asked)
+    columns, failed = try_columns(function, arrange(audit, metrics))
     choice.check(columns)
     columns = [replace(column, primary=choice.is_primary(column) or column.primary) for column in columns]
     settings = fix_settings(choice, columns, seed, resamples)

@@ -27,7 +27,7 @@ def answer(found: Rows, lines: Sequence[Line]) -> tuple[str, str]:
     if not against:
         first = (
             "No checkpoint was compared with a base, so nothing is claimed about any of them: the tables and figures "
-            "below show rates and their intervals only."
+            "below show rates and their intervals only"
         )
     else:
         bases = _join(sorted({str(line.reference) for line in asked if line.reference}))
