@@ -205,17 +205,28 @@ def write_audit(root: Path, models: int, tasks: int, samples: int, seed: int = 0
 
 
 def run_audit(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The commands as a user runs them, each in a process of its own: cold, from the copies, and the report."""
+    """The commands as a user runs them, each in a process of its own: cold, from the copies, and the report.
+
+    From the columnar copies rows are computed; those that were kept are then counted by themselves.
+    """
     root = arguments.folder / f"{arguments.models}x{arguments.tasks}x{arguments.samples}"
     if not root.exists():
         write_audit(root, arguments.models, arguments.tasks, arguments.samples)
-    for copy in root.rglob("*.parquet"):
+    for copy in [*root.rglob("*.parquet"), *root.glob("rows.*.json.gz")]:
         copy.unlink()
     found: dict[str, Any] = {"samples files GB": round(sum(p.stat().st_size for p in root.rglob("*.jsonl")) / 1e9, 2)}
     board = ["leaderboard", str(root), "--format", "json", "--out", str(root.parent / "board.json")]
     page = ["report", str(root), "--out", str(root.parent / "report.html")]
     texts = []
-    for name, command in (("leaderboard, cold", board), ("leaderboard, from the copies", board), ("report", page)):
+    for name, command, kept in (
+        ("leaderboard, cold", board, False),
+        ("leaderboard, from the columnar copies", board, False),
+        ("leaderboard, rows kept", board, True),
+        ("report", page, False),
+        ("report, rows kept", page, True),
+    ):
+        for copy in () if kept else root.glob("rows.*.json.gz"):
+            copy.unlink()
         start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "lorafair", *command], check=True, stdout=subprocess.DEVNULL)
         seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -227,7 +238,7 @@ def run_audit(arguments: argparse.Namespace) -> dict[str, Any]:
         }
         texts.append((root.parent / "board.json").read_bytes())
         print(name, found[name], file=sys.stderr)
-    found["the same numbers cold and from the copies"] = texts[0] == texts[1]
+    found["the same numbers cold, from the copies and kept"] = texts[0] == texts[1] == texts[2]
     found["report MB"] = round((root.parent / "report.html").stat().st_size / 1e6, 1)
     return found
 
