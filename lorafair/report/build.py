@@ -170,7 +170,7 @@ def pack_samples(audit: Audit, labels: dict[str, str], limit: int = SAMPLES) -> 
 
 def pack(text: str) -> str:
     """gzip and base64: letters, digits, ``+/=`` only, so that nothing in it can end its element."""
-    return base64.b64encode(gzip.compress(text.encode("utf-8"), 9, mtime=0)).decode("ascii")
+    return base64.b64encode(gzip.compress(text.encode("utf-8"), 6, mtime=0)).decode("ascii")
 
 
 def _describe(topic: Topic, figures: Mapping[str, tuple[str, str, Draw]]) -> dict[str, Any]:

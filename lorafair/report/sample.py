@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lorafair.report.prompt import find_toxic
 from lorafair.report.text import read_texts
 from lorafair.samples import Audit, Samples
 from lorafair.scoring import THRESHOLD
+from lorafair.statistics.table import Floats
 
 DOCUMENTS = 100
 """Documents per task, at most."""
@@ -38,16 +43,17 @@ def choose_documents(found: Sequence[Samples], count: int = DOCUMENTS) -> dict[s
 
 def _rank(found: Sequence[Samples]) -> tuple[list[str], list[str]]:
     """The documents that the most models have: those that differ, most first, and all of them by chance."""
+    lists = Counter(id(one.keys) for one in found)  # most models have the very same documents
     seen: dict[str, int] = {}
-    for one in found:
-        for key in one.keys:
-            seen[key] = seen.get(key, 0) + 1
+    for keys_of_some in {id(one.keys): one.keys for one in found}.values():
+        for key in keys_of_some:
+            seen[key] = seen.get(key, 0) + lists[id(keys_of_some)]
     most = max(seen.values(), default=0)
     keys = [key for key, times in seen.items() if times == most]
-    spread = dict.fromkeys(keys, 0.0)
+    shares = np.zeros(len(keys))
     for metric in sorted({metric for one in found for metric in one.values}):
-        for key, share in _spread(found, metric, keys).items():
-            spread[key] += share
+        shares += _spread(found, metric, keys)
+    spread = dict(zip(keys, shares.tolist(), strict=True))
     chance = sorted(keys, key=lambda key: hashlib.sha256(key.encode()).hexdigest())
     place = {key: i for i, key in enumerate(chance)}
     return sorted((key for key in keys if spread[key] > 0), key=lambda key: (-spread[key], place[key])), chance
@@ -62,15 +68,21 @@ def _pick(differing: Sequence[str], chance: Sequence[str], count: int) -> dict[s
     return chosen
 
 
-def _spread(found: Sequence[Samples], metric: str, keys: Iterable[str]) -> dict[str, float]:
-    values: dict[str, list[float]] = {key: [] for key in keys}
+def _spread(found: Sequence[Samples], metric: str, keys: Sequence[str]) -> Floats:
+    """(n,) how far the models' values of each document lie apart, as a share of the widest range of all."""
+    low, high, place = np.full(len(keys), np.inf), np.full(len(keys), -np.inf), {key: i for i, key in enumerate(keys)}
+    rows: dict[int, NDArray[np.intp]] = {}
     for one in found:
-        for key, value in zip(one.keys, one.values.get(metric, ()), strict=False):
-            if key in values and math.isfinite(value):
-                values[key].append(value)
-    ranges = {key: max(each) - min(each) for key, each in values.items() if len(each) > 1}
-    top = max(ranges.values(), default=0.0)
-    return {key: each / top for key, each in ranges.items()} if top > 0 else {}
+        if id(one.keys) not in rows:
+            rows[id(one.keys)] = np.array([place.get(key, -1) for key in one.keys], dtype=np.intp)
+        values = np.asarray(one.values.get(metric, ()), dtype=np.float64)
+        at = rows[id(one.keys)][: len(values)]
+        known = (at >= 0) & np.isfinite(values)
+        at, values = at[known], values[known]
+        low[at], high[at] = np.minimum(low[at], values), np.maximum(high[at], values)
+    ranges = np.where(high > low, high - low, 0.0)  # nobody's and one model's values have no range
+    top = float(ranges.max(initial=0.0))
+    return ranges / top if top > 0 else ranges
 
 
 class Browser:
