@@ -27,7 +27,7 @@ def find_rank_faults(runs: Sequence[Run], base: Base) -> tuple[list[str], list[s
     faults, notes = [], []
     for rank in sorted({run.settings["rank"] for run in runs if _is_product(run)}):
         run = next(run for run in runs if _is_product(run) and run.settings["rank"] == rank)
-        sizes = [min(shape) for path, shape in base.list_layers().items() if _is_hit(path, run, base)]
+        sizes = [min(shape) for shape in _find_hits(run, base).values()]
         if not sizes:
             continue  # the trainer says which modules there are
         small = [size for size in sizes if size < rank]
@@ -51,8 +51,11 @@ def _is_product(run: Run) -> bool:
     )
 
 
-def _is_hit(path: str, run: Run, base: Base) -> bool:
-    targets = run.settings["target_modules"]
+def _find_hits(run: Run, base: Base) -> dict[str, tuple[int, int]]:
+    """The layers that a run's adapter is for, with their sizes."""
+    targets, layers = run.settings["target_modules"], base.list_layers()
     if targets == "all-linear":
-        return path in base.list_modules()
-    return any(path == target or path.endswith(f".{target}") for target in targets)
+        linear = set(base.list_modules())
+        return {path: shape for path, shape in layers.items() if path in linear}
+    ends = tuple(f".{target}" for target in targets)
+    return {path: shape for path, shape in layers.items() if path in targets or path.endswith(ends)}
