@@ -232,15 +232,8 @@ def _unpack(data: bytes, shared: Shared) -> Columns:
     answers = None
     if "answers" in told:
         rest = told["answers"]
-        listed = (
-            texts("label"),
-            texts("answer"),
-            lists("logprobs"),
-            numbers("prob"),
-            texts("twin"),
-            tuple(rest["classes"]),
-        )
-        answers = Answers(*listed, rest["positive"], rest["notes"])
+        listed = texts("label"), texts("answer"), lists("logprobs"), numbers("prob"), texts("twin")
+        answers = Answers(*listed, tuple(rest["classes"]), rest["positive"], rest["notes"])
     return Columns(
         numbers("doc_id"),
         share("keys", lambda: table.column("key").to_pylist()),

@@ -132,8 +132,10 @@ class Supervisor:
                 if self._starts >= FIRST and not self._answered:
                     for request in rest:
                         self.fail(request.checkpoint, f"the engine dies before it answers anything: {death}")
-                elif len(rest) == 1 and part.deaths:
+                elif len(rest) == 1 and part.deaths and len(asked) == 1:
                     self._blame(rest[0], death)
+                elif len(rest) == 1 and part.deaths:  # the last of several: this was the first time that it was left
+                    parts.appendleft(_Part(rest, 1))
                 elif part.deaths == 0 and rest:
                     self._say(f"The engine died ({death}). It is started again; {len(rest)} requests are left.")
                     parts.appendleft(_Part(rest, 1, part.whole))

@@ -71,6 +71,11 @@ def test_every_request_of_every_healthy_checkpoint_is_answered_once_and_the_dead
     assert world["starts"] <= 2 + 9 * len(deadly) + 2 * len(accidents)
 
 
+def test_an_accident_at_the_last_of_several_requests_blames_nobody():
+    _, supervisor, _, _ = supervise(REQUESTS, deadly={("a", 0)}, accidents={58})
+    assert set(supervisor.failed) == {"a"}
+
+
 def test_one_accident_costs_one_start_and_no_answer():
     answers, supervisor, world, said = supervise(REQUESTS, accidents={33})
     assert len(answers) == len(REQUESTS)
