@@ -83,6 +83,8 @@ class VllmHeadEngine(HeadEngine):
                     f"vLLM did not start on {self.base.name} as a classifier: {error}\nMend the engine arguments "
                     "(--engine-args), or use --engine head."
                 ) from error
+        if cpu:
+            check_attention(self._llm, self.base)
         return self._llm
 
     def _arguments(
@@ -215,6 +217,22 @@ class VllmHeadEngine(HeadEngine):
         finally:
             if running:
                 engine.abort_request(list(running))
+
+
+def check_attention(llm: Any, base: Checkpoint) -> None:
+    """Refuse a model whose attention vLLM does not compute on a CPU: it would die with the first text.
+
+    Raises:
+        LorafairError: with the sizes that it does compute.
+    """
+    from vllm.v1.attention.backends.cpu_attn import CPUAttentionBackend
+
+    size, served = llm.llm_engine.model_config.get_head_size(), CPUAttentionBackend.get_supported_head_sizes()
+    if size not in served:
+        raise LorafairError(
+            f"vLLM has no attention on a CPU for heads of {size} numbers, as {base.name} has them (it has "
+            f"{', '.join(map(str, served))}). Use --engine head."
+        )
 
 
 def cut_padding(row: Sequence[int], pad: int) -> list[int]:
