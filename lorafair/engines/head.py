@@ -34,7 +34,7 @@ class HeadEngine(Engine):
     """
 
     name = "head"
-    distributions = ("transformers",)
+    distributions: tuple[str, ...] = ("transformers",)
     classifies = True
 
     def __init__(self, base: Checkpoint, checkpoints: Sequence[Checkpoint], settings: EngineSettings) -> None:
