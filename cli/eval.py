@@ -19,7 +19,9 @@ from .plugins_timeout import add_plugin_timeout
     help="An adapter or a full fine-tune of the base; repeatable.",
 )
 @click.option("--task", "tasks", multiple=True, required=True, metavar="NAME", help="An lm-eval task; repeatable.")
-@click.option("--engine", default="auto", show_default=True, metavar="NAME", help="auto, vllm, hf, head, a plugin's.")
+@click.option(
+    "--engine", default="auto", show_default=True, metavar="NAME", help="auto, vllm, hf, head, vllm_head, a plugin's."
+)
 @click.option("--limit", type=float, help="Documents per task: a number, or a share below 1.")
 @click.option("--num-fewshot", type=click.IntRange(min=0), help="Examples in the prompt.")
 @click.option("--apply-chat-template", is_flag=True, help="Wrap prompts in the base's chat template (default: off).")

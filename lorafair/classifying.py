@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lorafair.checkpoint import Checkpoint
-from lorafair.errors import LorafairError
+from lorafair.errors import LorafairError, raise_faults
 from lorafair.label_match import simplify
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def route_classifiers(
         wanted: an engine of the registry, or ``auto``.
 
     Raises:
-        LorafairError: for classifiers beside generators, classifiers under a generators' engine, and the reverse.
+        LorafairError: for classifiers beside generators, classifiers under a generators' engine, and the reverse; under
+            a named engine, every checkpoint that it refuses, with its reason.
     """
     from lorafair.routing import load_engine
 
@@ -54,6 +55,8 @@ def route_classifiers(
     if not heads and wanted != "auto" and not classifies:
         return None  # a classifier's folder as the base of a generator: that engine says what it makes of it
     engine = wanted if classifies else ENGINE
+    if classifies:
+        _refuse_misfits(base, [*([base] if answers_itself(base, heads) else []), *heads], wanted)
     lines = [f"{', '.join(c.label for c in heads) or base.label}: answered by the {engine} engine, as classifiers."]
     if answers_itself(base, heads):
         return {engine: [base, *heads]}, lines
@@ -64,6 +67,17 @@ def route_classifiers(
         f"{reference}; `lorafair leaderboard --against LABEL` names another reference."
     )
     return {engine: heads}, lines
+
+
+def _refuse_misfits(base: Checkpoint, asked: Sequence[Checkpoint], wanted: str) -> None:
+    from lorafair.routing import load_engine
+
+    engine = load_engine(wanted)
+    reasons = {c.label: engine.refuse(base, c) for c in asked}
+    raise_faults(
+        f"The engine {wanted} cannot serve these checkpoints",
+        [f"{label}: {reason}. Use --engine {ENGINE}." for label, reason in reasons.items() if reason is not None],
+    )
 
 
 def answers_itself(base: Checkpoint, heads: Sequence[Checkpoint]) -> bool:

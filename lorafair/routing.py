@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from lorafair.engines.contract import EngineSettings
 
 
+NEED_VLLM = {"vllm": "hf", "vllm_head": "head"}
+"""Engines that need the package vllm, and those that do the same without it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Group:
     """Checkpoints that one engine serves; ``moved`` where they came from another engine after their verification."""
@@ -77,8 +81,11 @@ def load_engine(name: str) -> Any:
         LorafairError: if it is unknown, not installed, or no sub-class of :class:`lorafair.engines.contract.Engine`
             that says how it answers.
     """
-    if name == "vllm" and not is_vllm_here():
-        raise LorafairError("The engine vllm needs the package vllm: pip install 'lorafair[vllm]', or use --engine hf.")
+    if name in NEED_VLLM and not is_vllm_here():
+        raise LorafairError(
+            f"The engine {name} needs the package vllm: pip install 'lorafair[vllm]', or use "
+            f"--engine {NEED_VLLM[name]}."
+        )
     entry = load_registry().get("engine", name)
     found = load_target(entry)
     from lorafair.engines.contract import Engine

@@ -34,17 +34,23 @@ class HeadEngine(Engine):
     """
 
     name = "head"
-    distributions = ("transformers",)
+    distributions: tuple[str, ...] = ("transformers",)
     classifies = True
 
     def __init__(self, base: Checkpoint, checkpoints: Sequence[Checkpoint], settings: EngineSettings) -> None:
         super().__init__(base, checkpoints, settings)
         import torch
 
-        self._place = open_device(settings.device)
         self.batch_size = settings.batch_size or BATCH
-        self._models = Models(base, settings, self._place)
         self._readers = Readers(base, getattr(torch, settings.dtype))
+
+    @cached_property
+    def _place(self) -> Any:
+        return open_device(self.settings.device)
+
+    @cached_property
+    def _models(self) -> Models:
+        return Models(self.base, self.settings, self._place)
 
     @classmethod
     def refuse(cls, base: Checkpoint, checkpoint: Checkpoint) -> str | None:

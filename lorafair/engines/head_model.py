@@ -70,7 +70,7 @@ class Models:
             del saved
             yield body
             return
-        own = _list_own(checkpoint)
+        own = list_own(checkpoint)
         _refuse_random(checkpoint, renewed - own)
         self._body = None  # until it is taken off again
         try:
@@ -193,8 +193,12 @@ def _name_weights(model: Any) -> frozenset[str]:
     )
 
 
-def _list_own(checkpoint: Checkpoint) -> frozenset[str]:
-    """Names of the whole weights that an adapter brings along: its head, and other fully trained modules."""
+def list_own(checkpoint: Checkpoint) -> frozenset[str]:
+    """Names of the whole weights that an adapter brings along: its head, and other fully trained modules.
+
+    Raises:
+        LorafairError: if its files cannot be read.
+    """
     names = map(_strip, read_headers(checkpoint.path))
     return frozenset(name for name in names if not any(part in name for part in LORA_PARTS))
 

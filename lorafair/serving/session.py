@@ -78,6 +78,7 @@ class ProcessSession:
         self, engine: str, base: Checkpoint, checkpoints: Sequence[Checkpoint], settings: EngineSettings
     ) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
+        self.remarks: list[str] = []
         ours, theirs = Pipe(duplex=True)
         self._pipe: Connection = ours
         command = [sys.executable, "-P", "-m", "lorafair.serving.worker", str(theirs.fileno()), str(os.getpid())]
@@ -120,6 +121,7 @@ class ProcessSession:
             if kind == "answer":
                 yield waiting[facts[0]], facts[1]
             elif kind == "done":
+                self.remarks = facts[0]
                 return
             elif kind == "refused":
                 raise CheckpointRefused(facts[0], facts[1])

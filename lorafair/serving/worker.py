@@ -28,8 +28,8 @@ def serve(pipe: Connection) -> None:
     """Make the engine that the first message names, then answer each list of requests until the pipe closes.
 
     Messages in: ``("serve", engine, base, checkpoints, settings)``, ``("start",)``, ``("ask", requests)``.  Out:
-    ``("answer", key, answer)``, ``("done",)``, ``("refused", label, why)``, ``("fault", message)`` for what the user
-    can mend, ``("died", message)`` when the engine cannot go on.
+    ``("answer", key, answer)``, ``("done", remarks)``, ``("refused", label, why)``, ``("fault", message)`` for what the
+    user can mend, ``("died", message)`` when the engine cannot go on.
     """
     from lorafair.engines.contract import CheckpointRefused
     from lorafair.errors import LorafairError
@@ -50,7 +50,7 @@ def serve(pipe: Connection) -> None:
                     continue
                 for request, answer in engine.ask(facts[0]):
                     pipe.send(("answer", request.key, answer))
-                pipe.send(("done",))
+                pipe.send(("done", list(getattr(engine, "remarks", ()))))
             except CheckpointRefused as error:
                 pipe.send(("refused", error.label, str(error)))
             except LorafairError as error:
