@@ -31,7 +31,10 @@ def read_ahead(paths: Sequence[Path]) -> Iterator[Callable[[Path], Content]]:
             known = waiting.pop(path, None)
             return read_content(path) if known is None else known.result()
 
-        yield read
+        try:
+            yield read
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def read_content(path: Path) -> Content:

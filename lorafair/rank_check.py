@@ -57,5 +57,6 @@ def _find_hits(run: Run, base: Base) -> dict[str, tuple[int, int]]:
     if targets == "all-linear":
         linear = set(base.list_modules())
         return {path: shape for path, shape in layers.items() if path in linear}
+    targets = set(targets)
     ends = tuple(f".{target}" for target in targets)
     return {path: shape for path, shape in layers.items() if path in targets or path.endswith(ends)}

@@ -174,7 +174,8 @@ def _write(path: Path, key: bytes, columns: Columns, digests: Mapping[str, str])
             if one != copy:
                 one.unlink()
     except OSError:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def _pack(columns: Columns, digests: Mapping[str, str]) -> bytes:

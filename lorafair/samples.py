@@ -129,7 +129,8 @@ def read_audit(folders: Iterable[str | Path], labels: Mapping[str, str] | None =
     wanted = [(one, task) for (_, task), one in sorted(newest.items(), key=_first)]
     with collect_later():
         make_copies([(_name_samples(one, task), task, _read_metadata(one, task)) for one, task in wanted])
-        with read_ahead([_name_samples(one, task) for one, task in wanted]) as read:
+        paths = [_name_samples(one, task) for one, task in wanted]
+        with read_ahead([path for path in paths if path.is_file()]) as read:
             samples = [_read_samples(one, task, shared, faults, read) for one, task in wanted]
     raise_faults("The results cannot be compared", dict.fromkeys(faults))
     everyone = mark_headless(

@@ -34,11 +34,11 @@ def mark_headless(results: Iterable[Mapping[str, Any]], asked: Sequence[Model], 
                 continue
             name = str(ours.get("base"))
             found.setdefault(digest, Model("base", "base", name, digest, digest, headless=True))
-    bases = [one for one in probed if one.kind == "base" and {one.base_hash, one.hash} & found.keys()]
-    if bases:
-        return [replace(one, headless=True, probed=True) if one in bases else one for one in probed]
-    taken = {one.label for one in probed}
-    return [*probed, *[one for one in found.values() if one.label not in taken][:1]]
+    everyone, taken = list(probed), {one.label for one in probed}
+    for k, one in enumerate(everyone):
+        if one.kind == "base" and {one.base_hash, one.hash} & found.keys():
+            everyone[k] = replace(one, headless=True, probed=True)
+    return everyone + [one for one in found.values() if one.label not in taken][:1]
 
 
 def add_headless(models: Iterable[Model], rows: Sequence[Row]) -> list[Row]:

@@ -165,7 +165,7 @@ def _order(line: Line, sort: str | None) -> tuple[object, ...]:
 
 def split_numbers(label: str) -> tuple[str | float, ...]:
     """A label's texts and numbers in turn, so that labels sort by their numbers: 5e-05 before 0.0002 before 0.001."""
-    parts = re.split(r"(\d+(?:\.\d+)?(?:e[-+]?\d+)?)", label)
+    parts = re.split(r"(\d+(?:\.\d+)?(?:e[-+]\d+)?)", label)
     return tuple(float(part) if k % 2 else part for k, part in enumerate(parts))
 
 

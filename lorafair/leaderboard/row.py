@@ -23,6 +23,7 @@ from lorafair.leaderboard.probed import describe_models
 from lorafair.leaderboard.row_copy import keep_rows
 from lorafair.leaderboard.tried import open_metric
 from lorafair.records import Row
+from lorafair.registry import load_registry
 from lorafair.samples import Audit, Samples
 from lorafair.statistics.compare import Column, Pair, claim
 from lorafair.statistics.interval import Estimate
@@ -77,6 +78,7 @@ def build_rows(
     Raises:
         LorafairError: for an unknown label or metric.
     """
+    load_registry().get("metric", metric)
     names = [metric, *asked, *(choice.names() if choice else ())]
     if references is None:
         references = {model.label: find_references(model, audit.models, against) for model in audit.models}

@@ -6,6 +6,7 @@ them: the name ends in a keyed hash over the copy, everything that the rows depe
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import hmac
@@ -83,6 +84,8 @@ def _digest(value: Any, known: dict[int, bytes] | None = None) -> bytes:
     elif isinstance(value, dict):
         for name, each in value.items():
             said.update(_digest(name) + _digest(each, known))
+    elif isinstance(value, np.ndarray):
+        said.update(f"{value.dtype} {value.shape} ".encode() + np.ascontiguousarray(value).tobytes())
     elif isinstance(value, set | frozenset):
         said.update(repr(sorted(value)).encode())
     elif listed and (numbers := _take_numbers(value)) is not None:
@@ -99,7 +102,7 @@ def _digest(value: Any, known: dict[int, bytes] | None = None) -> bytes:
 
 def _take_numbers(value: Sequence[Any]) -> bytes | None:
     """Floats, or lists of them, as bytes; None for anything else."""
-    if isinstance(value[0], float):
+    if isinstance(value[0], float) and set(map(type, value)) == {float}:
         return b"numbers" + np.asarray(value, dtype=np.float64).tobytes()
     if not isinstance(value[0], list):
         return None
@@ -166,4 +169,5 @@ def _write(folder: Path, key: bytes, told: Told) -> None:
         for old in _list_copies(folder)[KEPT:]:
             old.unlink()
     except (OSError, TypeError, ValueError):
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # on a mount that is read only even this raises
+            part.unlink(missing_ok=True)

@@ -165,7 +165,11 @@ def sample_models(
                 column.cache[key] = sample_mean(mine, **drawn, sums=_add_up(column, label, mine, of))
             else:
                 column.cache[key] = sample(function, mine, **drawn)
-        found.append(column.cache[key])
+        known: Sampled = column.cache[key]
+        draw = take_draw(known.clusters, settings.resamples, settings.seed)
+        if known.draw is not draw:  # the same resamples, made anew since: what was kept of the old ones is of no use
+            known = column.cache[key] = replace(known, draw=draw, parts={})
+        found.append(known)
     return found
 
 

@@ -40,9 +40,15 @@ def _make_draw(clusters: int, resamples: int, seed: int, block: int) -> Draw:
 def _count(clusters: int, resamples: int, seed: int, block: int) -> NDArray[np.integer[Any]]:
     """How often each cluster is drawn, in the smallest type that holds it."""
     rng = np.random.default_rng([seed, clusters] + ([block] if block else []))
+    drawn: NDArray[np.integer[Any]]
     if block:  # the same distribution, several times as fast
-        which = rng.integers(clusters, size=(resamples, clusters)) + clusters * np.arange(resamples)[:, None]
-        drawn = np.bincount(which.ravel(), minlength=resamples * clusters).reshape(resamples, clusters)
+        drawn = np.zeros((resamples, clusters), dtype=np.uint32)
+        step = max(1, _CHUNK // clusters)
+        for at in range(0, resamples, step):
+            some = drawn[at : at + step]
+            which = rng.integers(clusters, size=some.shape)
+            which += clusters * np.arange(len(some))[:, None]
+            some[:] = np.bincount(which.ravel(), minlength=some.size).reshape(some.shape)
     else:
         drawn = rng.multinomial(clusters, np.full(clusters, 1.0 / clusters), size=resamples)
     return drawn.astype(np.min_scalar_type(int(drawn.max(initial=0))))

@@ -17,4 +17,4 @@ def test_labels_sort_by_their_numbers() -> None:
         "lora-r16-lr0.0002",
     ]
     assert sorted(labels, key=split_numbers) == ordered
-    assert split_numbers("a10b2e3c") == ("a", 10.0, "b", 2000.0, "c")
+    assert split_numbers("a10b2e3c") == ("a", 10.0, "b", 2.0, "e", 3.0, "c")

@@ -11,7 +11,7 @@ from lorafair.statistics.draw import Draw
 from lorafair.statistics.level_bound import bound_levels
 from lorafair.statistics.naming import _compare_again
 from lorafair.statistics.pair import Pair, sample_models
-from lorafair.statistics.resample import draw_weights
+from lorafair.statistics.resample import draw_weights, take_draw
 from lorafair.statistics.settings import Settings
 from lorafair.statistics.studentised import studentise, studentise_all
 from lorafair.statistics.summary import summarise
@@ -101,6 +101,21 @@ def test_what_was_prepared_for_several_models_changes_nothing() -> None:
         for key, each in plain.summary.contrasts["r"].items():
             other = found.summary.contrasts["r"][key]
             assert (each.low, each.high, each.p_max) == pytest.approx((other.low, other.high, other.p_max), rel=1e-9)
+
+
+def test_resamples_that_were_forgotten_and_made_anew_change_nothing() -> None:
+    alone, column = make_column(5), make_column(5)
+    first = subtract(column, "full", "base", RATE, FEW)
+    for clusters in range(40, 46):  # more than are kept
+        take_draw(clusters, FEW.resamples, FEW.seed)
+    later, plain = (subtract(each, "lora", "base", RATE, FEW) for each in (column, alone))
+    assert first is not None
+    assert later is not None
+    assert plain is not None
+    for scale in ("contrasts", "log_odds"):
+        for name, one in getattr(plain.summary, scale)["r"].items():
+            other = getattr(later.summary, scale)["r"][name]
+            assert (one.low, one.high, one.p_max) == pytest.approx((other.low, other.high, other.p_max), rel=1e-9)
 
 
 def test_bounds_of_equal_numbers_are_kept_and_of_others_not() -> None:
