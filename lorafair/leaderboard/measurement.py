@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from lorafair.fork import share_work
 from lorafair.leaderboard.choice import Choice
-from lorafair.statistics.compare import Column, Pair, measure, prepare_models, subtract
+from lorafair.statistics.ahead import prepare_models
+from lorafair.statistics.compare import Column, Pair, measure, subtract
 from lorafair.statistics.correction import scale_resamples
 from lorafair.statistics.pair import LEAST
 from lorafair.statistics.settings import Settings

@@ -7,7 +7,7 @@ standard error comes from their squares, two columns for each.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -38,10 +38,15 @@ class _Linear:
 
 @dataclass
 class Resampled:
-    """One table of means, and which estimands are resampled."""
+    """One table of means, and which estimands are resampled.
+
+    ``known``: value, standard error and (C,) influence of every estimand, where they are known to be linear in the
+    sums of C clusters of which few are alike.
+    """
 
     table: Table
     keys: Sequence[Key]
+    known: Mapping[Key, tuple[float, float, Floats]] | None = None
 
     @cached_property
     def sums(self) -> Sums:
@@ -51,14 +56,18 @@ class Resampled:
     @cached_property
     def linear(self) -> _Linear | None:
         """The estimands' influences, where they are linear in the sums."""
-        return _make_linear(self)
+        if self.known is None:
+            return _make_linear(self)
+        value, se, influence = zip(*(self.known[key] for key in self.keys), strict=True)
+        return _Linear(np.array(value), np.array(se), np.stack(influence))
 
     def keep(self, keys: Sequence[Key]) -> Resampled:
         """The same table with some of its estimands."""
         if list(keys) == list(self.keys):
             return self
-        few, linear = Resampled(self.table, keys), self.linear
-        few.sums = self.sums
+        few, linear = Resampled(self.table, keys, self.known), self.linear
+        if self.known is None:
+            few.sums = self.sums
         if linear is not None:
             at = [self.keys.index(key) for key in keys]
             few.linear = _Linear(linear.value[at], linear.se[at], linear.influence[at])
@@ -67,7 +76,7 @@ class Resampled:
     @property
     def alone(self) -> bool:
         """Whether no clusters are drawn by kinds."""
-        return len(self.sums.times) == round(float(self.sums.times.sum()))
+        return self.known is not None or len(self.sums.times) == round(float(self.sums.times.sum()))
 
 
 def studentise_block(each: Sequence[Resampled], settings: Settings, block: int) -> list[Floats]:

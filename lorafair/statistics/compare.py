@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from lorafair.fork import share_work
+from lorafair.statistics.ahead import take_difference
 from lorafair.statistics.confirmation import confirm_groups
 from lorafair.statistics.correction import adjust
 from lorafair.statistics.gap import compare_gaps
@@ -14,37 +15,12 @@ from lorafair.statistics.margin import read_margin
 from lorafair.statistics.mcnemar import compare_answers
 from lorafair.statistics.naming import name_changes
 from lorafair.statistics.pair import LEAST, Column, Pair, sample_models
-from lorafair.statistics.resample import take_draw
 from lorafair.statistics.settings import Settings
-from lorafair.statistics.summary import Summary, clip_levels, prepare, summarise
+from lorafair.statistics.summary import Summary, clip_levels, summarise
 from lorafair.statistics.table import Metric
 from lorafair.statistics.verdict import certain_sign
 
-__all__ = ["Column", "Pair", "claim", "measure", "prepare_models", "sample_models", "subtract"]
-
-
-def prepare_models(
-    column: Column, labels: Sequence[str], references: Mapping[str, Sequence[str]], metric: Metric, settings: Settings
-) -> None:
-    """Make at once what :func:`measure` and :func:`subtract` of some models need of the resamples.
-
-    Args:
-        labels: of a few models.
-        references: label -> those it is compared with.
-        metric: of a column without one of its own; for metrics that are no means of values in [0, 1] nothing is made.
-        settings: as there.
-    """
-    if settings.permute or not column.bounded(metric):
-        return
-    asked = []
-    for label in labels:
-        for names in ([label], *([label, one] for one in references[label] if one in column.values)):
-            table, scored = column.table(*names)
-            if len(table.y):
-                sampled = sample_models(column, names, table, scored, metric, settings)
-                if sampled[0].draw is take_draw(table.clusters, settings.resamples, settings.seed):  # not by kinds
-                    asked.append((table, sampled))
-    prepare(asked)
+__all__ = ["Column", "Pair", "claim", "measure", "sample_models", "subtract"]
 
 
 def measure(column: Column, label: str, metric: Metric, settings: Settings) -> Summary | None:
@@ -77,7 +53,7 @@ def subtract(column: Column, label: str, reference: str, metric: Metric, setting
     sampled = sample_models(column, [label, reference], table, scored, metric, settings, alike=alike)
     exact = column.bounded(metric)
     one, other = sampled
-    apart = one.minus(other, halves=exact)
+    apart = take_difference(column, label, reference, (one, other)) or one.minus(other, halves=exact)
     found = summarise(apart, table, settings, exact=exact, signed=True, pair=(one, other))
     answers = table if column.tables is not None else replace(table, y=column.values[label][scored])
     earlier = table if column.tables is not None else replace(table, y=column.values[reference][scored])
@@ -91,6 +67,8 @@ def subtract(column: Column, label: str, reference: str, metric: Metric, setting
         if changed is not None:
             how = f"{found.overall.method}, p by exact McNemar ({changed.gained} up, {changed.lost} down)"
             found = replace(found, overall=replace(found.overall, p=changed.p, method=how))
+    if "odds" in apart.parts:  # its estimands are linear in the clusters' sums, as further resamples ask
+        column.cache["linear", label, reference] = {key: one.linear for key, one in apart.parts["studentised"].items()}
     return Pair(column, label, reference, found)
 
 

@@ -11,7 +11,7 @@ from lorafair.statistics.pair import Pair, sample_models
 from lorafair.statistics.settings import Settings
 from lorafair.statistics.settling import Settling, contrast
 from lorafair.statistics.table import Metric
-from lorafair.statistics.tail import ENOUGH
+from lorafair.statistics.tail import ENOUGH, is_closed, sharpen_contrasts
 from lorafair.statistics.verdict import name_groups
 
 
@@ -31,6 +31,8 @@ def name_changes(
 
     def again(names: tuple[str, ...]) -> Mapping[str, Estimate]:
         found = _compare_again(pair, attribute, names, metric, settings)
+        if not pair.seeds and is_closed(pair, metric):
+            return found
         least = min((one.p_max for one in found.values() if one.p_max is not None), default=1.0)
         if settings.most > settings.resamples and least * (settings.resamples + 1) <= ENOUGH:
             more = replace(settings, resamples=settings.most, most=0)  # too few beyond to count on
@@ -65,7 +67,10 @@ def _compare_again(
     apart, exact = one.minus(other), column.bounded(metric)
     apart.draw.make_room()
     left = Settling(apart, few, settings, exact, signed=True)
-    contrasts, _ = left.settle_contrasts(attribute, left.list_claimed(attribute))
+    claimed = left.list_claimed(attribute)
+    contrasts, _ = left.settle_contrasts(attribute, claimed)
+    if is_closed(pair, metric):
+        contrasts = sharpen_contrasts(few, attribute, contrasts, claimed, settings)
     if not exact:
         return contrasts
     documents = {name: left.shape.documents[contrast(attribute, name)[0]] for name in names}

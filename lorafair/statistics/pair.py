@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lorafair.statistics.confirmation import join_scales
+from lorafair.statistics.draw import Draw
 from lorafair.statistics.interval import Estimate
-from lorafair.statistics.mean import Sums, add_up, prove_mean, sample_kinds, sample_mean
+from lorafair.statistics.mean import Sums, add_kinds, add_up, prove_mean, sample_kinds, sample_mean
 from lorafair.statistics.resample import Sampled, sample, take_draw
 from lorafair.statistics.settings import Settings
 from lorafair.statistics.summary import Summary
@@ -141,8 +143,8 @@ def sample_models(
     drawn: dict[str, Any] = {"resamples": settings.resamples, "seed": settings.seed}
     of = (scored.tobytes(), keep)
     kinds, mixed = None, (labels[0], "mixed", tuple(labels), *of)  # clusters that are not alike: asked once
-    if alike and mixed in column.cache:
-        pass
+    if alike and (mixed in column.cache or any((one, "mixed", (one,), *of) in column.cache for one in labels)):
+        pass  # nor are they where those of one of the models are not
     elif closed and alike:
         each = [column.narrow(label, table, scored) for label in labels]
         several = zip(labels, each, strict=True)
@@ -171,6 +173,31 @@ def sample_models(
             known = column.cache[key] = replace(known, draw=draw, parts={})
         found.append(known)
     return found
+
+
+def sum_ahead(column: Column, labels: Sequence[str], metric: Metric, settings: Settings) -> None:
+    """Sum up the means of several models over the resamples at once, before :func:`sample_models` asks for each.
+
+    Args:
+        labels: of the models, over all documents that each has.
+        metric: of a column without one of its own; for one that is not computed from sums nothing is made.
+    """
+    if column.tables is not None or not getattr(column.function or metric, "closed_form", False):
+        return
+    draws: dict[int, tuple[Draw, list[Sums]]] = {}
+    for label in labels:
+        table, scored = column.table(label)
+        of: _Of = scored.tobytes(), None
+        if not len(table.y) or (label, *of, settings.resamples, settings.seed) in column.cache:
+            continue
+        sums = _add_up(column, label, table, of)
+        if len(add_kinds([table], partial(list, [sums]))[0].times) == table.clusters:
+            column.cache[label, "mixed", (label,), *of] = True
+            draw = take_draw(table.clusters, settings.resamples, settings.seed)
+            draws.setdefault(id(draw), (draw, []))[1].append(sums)
+    for draw, each in draws.values():
+        draw.make_room(sum(sums.total.shape[1] for sums in each))
+        draw.prepare([[draw.place(column) for column in sums.total.T] for sums in each], products=False)
 
 
 _Of = tuple[bytes, tuple[str, tuple[str, ...]] | None]

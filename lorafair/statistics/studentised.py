@@ -41,6 +41,11 @@ class Studentised:
     influence: Floats
     unseen: float = 0.0
 
+    @property
+    def linear(self) -> tuple[float, float, Floats]:
+        """Value, standard error and influence, which is what further resamples take where clusters are even."""
+        return self.value, self.se, self.influence
+
 
 @dataclass(frozen=True)
 class Part:

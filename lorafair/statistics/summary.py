@@ -18,7 +18,7 @@ from lorafair.statistics.projection import project_gap
 from lorafair.statistics.resample import Sampled
 from lorafair.statistics.settings import Settings
 from lorafair.statistics.settling import Settling, contrast
-from lorafair.statistics.studentised import list_columns, take_part
+from lorafair.statistics.studentised import Studentised, list_columns, take_part
 from lorafair.statistics.table import Table
 
 
@@ -91,8 +91,9 @@ def summarise(
     """
     scales = pair if signed and exact else None
     sampled.draw.make_room()
-    prepare([(table, scales if scales is not None and sampled.halves is not None else (sampled,))])
-    one_table = Settling(sampled, table, settings, exact, signed)
+    if "studentised" not in sampled.parts:
+        prepare([(table, scales if scales is not None and sampled.halves is not None else (sampled,))])
+    one_table = Settling(sampled, table, settings, exact, signed, sampled.parts.get("logits", {}))
     shape, settle = one_table.shape, one_table.settle
     names_of = {a: table.names[a] for a in table.groups if f"group:{a}={table.names[a][0]}" in sampled.keys}
     every = [(a, name) for a, names in names_of.items() for name in names]
@@ -130,7 +131,8 @@ def _add_odds(
     shape, alpha, times = table.shape, table.settings.alpha, table.sampled.draw.times
     against = {name: contrast(attribute, name) for name in found.contrasts[attribute]}
     sizes = {name: (shape.documents[key], shape.documents[rest]) for name, (key, rest) in against.items()}
-    odds = compare_log_odds(scales, attribute, sizes)
+    made_ahead: dict[str, dict[str, Studentised]] = table.sampled.parts.get("odds", {})
+    odds = made_ahead.get(attribute) or compare_log_odds(scales, attribute, sizes)
     found.log_odds[attribute] = {}
     for family in families:
         mine = {name: odds[name] for name in family if name in odds}

@@ -7,16 +7,16 @@ survive a correction over the family without every interval taking as many.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from lorafair.statistics.block import Resampled, studentise_block
+from lorafair.statistics.block import Key, Resampled, studentise_block
 from lorafair.statistics.interval import Estimate
 from lorafair.statistics.pair import Pair
 from lorafair.statistics.settings import Settings
-from lorafair.statistics.table import Floats, Metric
+from lorafair.statistics.table import Floats, Metric, Table
 
 ENOUGH = 20
 KINDS = ("p", "p_max", "p_above", "p_below")
@@ -36,20 +36,50 @@ def sharpen(pairs: Sequence[Pair], metric: Metric, settings: Settings) -> list[P
     done = list(pairs)
     tallies = {}
     if settings.most > settings.resamples and not settings.permute:
-        tallies = {i: _open(pair, settings) for i, pair in enumerate(pairs) if _is_closed(pair, metric)}
+        tallies = {i: _open(pair, settings) for i, pair in enumerate(pairs) if is_closed(pair, metric)}
+    _count_on(list(tallies.values()), settings)
+    for i, one in tallies.items():
+        made, summary = one.write(settings), done[i].summary
+        if made:
+            contrasts = {
+                a: {name: made.get((a, name), each) for name, each in every.items()}
+                for a, every in summary.contrasts.items()
+            }
+            summary = replace(summary, overall=made.get(None, summary.overall), contrasts=contrasts)
+            done[i] = replace(done[i], summary=summary)
+    return done
+
+
+def sharpen_contrasts(
+    table: Table, attribute: str, contrasts: Mapping[str, Estimate], claimed: Sequence[str], settings: Settings
+) -> dict[str, Estimate]:
+    """The same of the contrasts of one attribute's groups by themselves.
+
+    Args:
+        table: with the groups whose contrasts they are; ``y`` is the difference of two models.
+        contrasts: group -> estimate of the difference of means, from ``settings.resamples`` resamples.
+        claimed: the groups that carry a claim, over which ``p_max`` is.
+        settings: as in :func:`sharpen`.
+    """
+    tally = _count(table, None, {attribute: contrasts}, {attribute: claimed}, settings.resamples)
+    _count_on([tally], settings)
+    made = tally.write(settings)
+    return {name: made.get((attribute, name), one) for name, one in contrasts.items()}
+
+
+def _count_on(tallies: Sequence[_Tally], settings: Settings) -> None:
+    """Further blocks of resamples, of what rests on too few beyond."""
     for block in range(1, settings.most // max(1, settings.resamples)):
-        left = [(one, short) for one in tallies.values() if (short := one.list_short())]
+        left = [(one, short) for one in tallies if (short := one.list_short())]
         if not left:
             break
         asked = [one.ask(short) for one, short in left]
         for (one, short), t in zip(left, studentise_block(asked, settings, block), strict=True):
             one.add(short, t, settings)
-    for i, one in tallies.items():
-        done[i] = one.write(done[i], settings)
-    return done
 
 
-def _is_closed(pair: Pair, metric: Metric) -> bool:
+def is_closed(pair: Pair, metric: Metric) -> bool:
+    """Whether the pair's numbers are computed from sums over clusters."""
     return pair.column.tables is None and bool(getattr(pair.column.function or metric, "closed_form", False))
 
 
@@ -102,10 +132,8 @@ class _Tally:
             self.n[key] += settings.resamples
             self.counts[key] = {kind: n + int(more[kind][place[key]]) for kind, n in self.counts[key].items()}
 
-    def write(self, pair: Pair, settings: Settings) -> Pair:
-        """The pair with the p values of these counts."""
-        if all(n == settings.resamples for n in self.n.values()):
-            return pair
+    def write(self, settings: Settings) -> dict[_Key, Estimate]:
+        """The estimates that were counted over more resamples, with the p values of these counts."""
         shares = {attribute: share for attribute, (_, share) in self.families.items()}
         made = {}
         for key, one in self.found.items():
@@ -116,27 +144,41 @@ class _Tally:
             if "p_max" in p and key is not None:
                 p["p_max"] = min(1.0, p["p_max"] / shares[key[0]])
             made[key] = replace(one, **p, method=f"{one.method}, p from {n}")
-        summary = pair.summary
-        contrasts = {
-            a: {name: made.get((a, name), one) for name, one in each.items()} for a, each in summary.contrasts.items()
-        }
-        return replace(pair, summary=replace(summary, overall=made.get(None, summary.overall), contrasts=contrasts))
+        return made
 
 
 def _open(pair: Pair, settings: Settings) -> _Tally:
-    summary, n = pair.summary, settings.resamples
+    summary = pair.summary
+    overall = summary.overall if summary.carries_claim(settings) else None
+    claimed = {
+        attribute: [name for name in each if summary.carries_claim(settings, attribute, name)]
+        for attribute, each in summary.contrasts.items()
+    }
+    table, _ = pair.column.table(pair.label, pair.reference)
+    known = pair.column.cache.get(("linear", pair.label, pair.reference))
+    return _count(table, overall, summary.contrasts, claimed, settings.resamples, known)
+
+
+def _count(
+    table: Table,
+    overall: Estimate | None,
+    contrasts: Mapping[str, Mapping[str, Estimate]],
+    claimed: Mapping[str, Sequence[str]],
+    n: int,
+    known: Mapping[Key, tuple[float, float, Floats]] | None = None,
+) -> _Tally:
+    """The counts behind p values that came from ``n`` resamples, of the level and of contrasts with a claim."""
     found: dict[_Key, Estimate] = {}
     families = {}
-    if _is_counted(summary.overall) and summary.carries_claim(settings):
-        found[None] = summary.overall
-    for attribute, each in summary.contrasts.items():
-        claimed = [name for name in each if summary.carries_claim(settings, attribute, name)]
-        members = [name for name in claimed if _is_counted(each[name])]
+    if overall is not None and _is_counted(overall):
+        found[None] = overall
+    for attribute, each in contrasts.items():
+        members = [name for name in claimed[attribute] if _is_counted(each[name])]
         if members:
-            families[attribute] = members, len(members) / len(claimed)
+            families[attribute] = members, len(members) / len(claimed[attribute])
             found |= {(attribute, name): each[name] for name in members}
-    table, _ = pair.column.table(pair.label, pair.reference)
-    tally = _Tally(Resampled(table, [_name(key) for key in found]), dict.fromkeys(found, n), found, families)
+    resampled = Resampled(table, [_name(key) for key in found], known)
+    tally = _Tally(resampled, dict.fromkeys(found, n), found, families)
     for key, one in found.items():
         share = 1.0 if key is None else families[key[0]][1]
         told = {kind: getattr(one, kind) for kind in KINDS if key is not None or kind != "p_max"}

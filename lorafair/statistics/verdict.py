@@ -83,8 +83,9 @@ def name_groups(
             pick = max(still, key=lambda name: _size(current[name]))
         named[pick] = certain[pick]
         left = tuple(name for name in left if name != pick)
-        if len(left) >= 2:
-            current, level = again(left), alpha / tests
+        if len(left) < 2 or not any(certain.get(name, 0) for name in left):
+            break
+        current, level = again(left), alpha / tests
     return named
 
 

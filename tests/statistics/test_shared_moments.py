@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lorafair.metric import load_metric
-from lorafair.statistics.compare import Column, prepare_models, subtract
+from lorafair.statistics.ahead import prepare_models
+from lorafair.statistics.compare import Column, subtract
 from lorafair.statistics.draw import Draw
 from lorafair.statistics.level_bound import bound_levels
 from lorafair.statistics.naming import _compare_again
