@@ -21,6 +21,8 @@ __all__ = [
 ]
 
 FEW_CLUSTERS = 50
+TIE = 1e-9
+"""Of a value: a resample that is as far off but for rounding, as those of few answers often are, counts as beyond."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def estimate_family(found: dict[str, Studentised], *, clusters: int, alpha: floa
     top = t.max(axis=0)
     n = len(top)
     quantile = float(np.sort(top)[min(n, int(np.ceil((1 - alpha * share) * (n + 1)))) - 1])
-    sizes = np.array([abs(found[name].value) / found[name].se for name in usable])[:, None]
+    sizes = np.array([abs(found[name].value) / found[name].se * (1 - TIE) for name in usable])[:, None]
     alone, together = (np.count_nonzero(each >= sizes, axis=1).tolist() for each in (t, top))
     for k, name in enumerate(usable):
         one = found[name]
@@ -121,7 +123,7 @@ def estimate_each(found: dict[str, Studentised], *, clusters: int, alpha: float 
     usable = [name for name, one in found.items() if one.usable]
     if not usable:
         return result
-    size = np.array([abs(found[name].value) / found[name].se for name in usable])
+    size = np.array([abs(found[name].value) / found[name].se * (1 - TIE) for name in usable])
     t = np.abs(np.stack([found[name].t for name in usable]))
     n = t.shape[1]
     quantiles = np.sort(t, axis=1)[:, min(n, int(np.ceil((1 - alpha) * (n + 1)))) - 1]

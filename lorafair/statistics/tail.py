@@ -19,6 +19,7 @@ from lorafair.statistics.settings import Settings
 from lorafair.statistics.table import Floats, Metric, Table
 
 ENOUGH = 20
+TIE = 1e-5  # of a value, as in interval.py, in single precision
 KINDS = ("p", "p_max", "p_above", "p_below")
 
 _Key = tuple[str, str] | None
@@ -118,7 +119,7 @@ class _Tally:
             np.array([[float(getattr(self.found[key], name) or other)] for key in keys])
             for name, other in (("value", 0.0), ("se", 1.0))
         )
-        far, size = np.abs(t), np.abs(value) / error
+        far, size = np.abs(t), np.abs(value) / error * (1 - TIE)
         more = {"p": np.count_nonzero(far >= size, axis=1), "p_max": np.zeros(len(t), dtype=np.intp)}
         for attribute, (members, _) in self.families.items():
             mine = [place[attribute, name] for name in members if (attribute, name) in place]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from lorafair.metric import load_metric
 from lorafair.statistics.ahead import prepare_models
-from lorafair.statistics.compare import Column, subtract
+from lorafair.statistics.compare import Column, measure, subtract
 from lorafair.statistics.draw import Draw
 from lorafair.statistics.level_bound import bound_levels
 from lorafair.statistics.naming import _compare_again
@@ -17,6 +20,7 @@ from lorafair.statistics.settings import Settings
 from lorafair.statistics.studentised import studentise, studentise_all
 from lorafair.statistics.summary import summarise
 from lorafair.statistics.table import Table
+from lorafair.statistics.tail import sharpen
 
 NAMES = tuple("abcd")
 RATE = load_metric("rate")
@@ -91,17 +95,64 @@ def test_contrasts_among_fewer_groups_are_those_of_the_whole_summary(even: bool)
         assert few[name].p_max == pytest.approx(joined[name].p_max)
 
 
-def test_what_was_prepared_for_several_models_changes_nothing() -> None:
-    alone, together = make_column(2), make_column(2)
+def assert_same(one: Any, other: Any) -> None:
+    """Two results, whatever they are made of, agree to rounding."""
+    if is_dataclass(one):
+        for each in fields(one):
+            assert_same(getattr(one, each.name), getattr(other, each.name))
+    elif isinstance(one, dict):
+        assert list(one) == list(other)
+        for key, each in one.items():
+            assert_same(each, other[key])
+    else:
+        assert one == (pytest.approx(other, rel=1e-9, abs=1e-11) if isinstance(other, float) else other)
+
+
+@pytest.mark.parametrize("even", [True, False])
+@pytest.mark.parametrize("lacking", [False, True])
+def test_what_was_prepared_for_several_models_changes_nothing(even: bool, lacking: bool) -> None:
+    alone, together = make_column(2, even=even), make_column(2, even=even)
+    for column in (alone, together) if lacking else ():
+        column.values["full"][:40] = np.nan  # type: ignore[index]
+        column.groups["other"] = np.arange(len(column.cluster))[:, None] % 2 == np.arange(2)  # type: ignore[index]
+        column.names["other"] = ("x", "y")  # type: ignore[index]
     references = {"lora": ["base", "full"], "base": [], "full": ["base"]}
     prepare_models(together, ["base", "full", "lora"], references, RATE, FEW)
-    for label, one in (("lora", "base"), ("lora", "full"), ("full", "base")):
-        found, plain = (subtract(column, label, one, RATE, FEW) for column in (together, alone))
-        assert found is not None
-        assert plain is not None
-        for key, each in plain.summary.contrasts["r"].items():
-            other = found.summary.contrasts["r"][key]
-            assert (each.low, each.high, each.p_max) == pytest.approx((other.low, other.high, other.p_max), rel=1e-9)
+    prepared = [key for key in together.cache if key[1] == "apart"]
+    assert len(prepared) == (3 if even else 0)
+    for label, names in references.items():
+        assert_same(*(measure(column, label, RATE, FEW) for column in (together, alone)))
+        for name in names:
+            found, plain = (subtract(column, label, name, RATE, FEW) for column in (together, alone))
+            assert found is not None
+            assert plain is not None
+            assert_same(found.summary, plain.summary)
+
+
+def test_further_resamples_are_the_same_from_influences_that_are_known() -> None:
+    columns = make_column(4), make_column(4)
+    prepare_models(columns[0], ["lora"], {"lora": ["base"]}, RATE, FEW)
+    more = replace(FEW, most=3000)
+    pairs = [subtract(column, "lora", "base", RATE, FEW) for column in columns]
+    assert [("linear", "lora", "base") in column.cache for column in columns] == [True, False]
+    found, plain = (sharpen([pair], RATE, more)[0] for pair in pairs if pair is not None)
+    assert "p from 3000" in found.summary.contrasts["r"]["b"].method
+    assert_same(found.summary, plain.summary)
+
+
+def test_a_further_group_is_asked_about_with_as_many_resamples_as_its_p_value_needs() -> None:
+    column = make_column(6)
+    base, lora = column.values["base"], column.values["lora"]
+    lora[column.groups["r"][:, 2]] = 1.0  # two groups changed, b and c
+    pair = subtract(column, "lora", "base", RATE, FEW)
+    assert base is not lora
+    assert pair is not None
+    few = _compare_again(pair, "r", ("a", "b", "d"), RATE, FEW)
+    more = _compare_again(pair, "r", ("a", "b", "d"), RATE, replace(FEW, most=6000))
+    assert few["b"].p_max == pytest.approx(1 / 301)
+    assert more["b"].p_max == pytest.approx(1 / 6001)
+    assert (more["b"].low, more["b"].high) == (few["b"].low, few["b"].high)
+    assert "p from 6000" in more["b"].method
 
 
 def test_resamples_that_were_forgotten_and_made_anew_change_nothing() -> None:
