@@ -112,6 +112,7 @@ class Readers:
     def __init__(self, base: Checkpoint, dtype: Any) -> None:
         self._base, self._dtype = base, dtype
         self._known: dict[tuple[Any, ...], Reader] = {}
+        self._own: dict[int, tuple[Any, int | None]] = {}  # a config, which lives on, and its own padding token
 
     def find(self, checkpoint: Checkpoint, model: Any) -> Reader:
         """The reader for a checkpoint that ``model`` answers as; a decoder is told which token is padding.
@@ -132,7 +133,8 @@ class Readers:
             self._known["tokenizer", digest] = load_tokenizer(home)
         tokenizer: Any = self._known["tokenizer", digest]
         config = model.config.get_text_config()
-        pad = find_pad(checkpoint, config, tokenizer)
+        _, own = self._own.setdefault(id(config), (config, config.pad_token_id))  # adapters share their base's config
+        pad = find_pad(checkpoint, own, tokenizer)
         config.pad_token_id = pad
         length = find_length(checkpoint, config, tokenizer)
         key = ("text", digest, length, pad)
@@ -164,9 +166,9 @@ def find_length(checkpoint: Checkpoint, config: Any, tokenizer: Any) -> int:
     return min((length for length in told if isinstance(length, int) and 0 < length < 10**9), default=512)
 
 
-def find_pad(checkpoint: Checkpoint, config: Any, tokenizer: Any) -> int:
+def find_pad(checkpoint: Checkpoint, own: int | None, tokenizer: Any) -> int:
     """The padding token: of the checkpoint's ``head.json``, its config, its tokenizer, or the end-of-text token."""
-    told = [_read_pad(checkpoint.path), config.pad_token_id, tokenizer.pad_token_id, tokenizer.eos_token_id]
+    told = [_read_pad(checkpoint.path), own, tokenizer.pad_token_id, tokenizer.eos_token_id]
     return next((int(token) for token in told if token is not None), 0)
 
 

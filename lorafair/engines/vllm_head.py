@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -157,7 +156,7 @@ class VllmHeadEngine(HeadEngine):
             from transformers import AutoConfig
 
             self._config = AutoConfig.from_pretrained(self.base.path, trust_remote_code=self.settings.trust_remote_code)
-        reader = self.find_reader(checkpoint, SimpleNamespace(config=copy.deepcopy(self._config)))
+        reader = self.find_reader(checkpoint, SimpleNamespace(config=self._config))
         assert isinstance(reader, TextReader)
         return reader
 

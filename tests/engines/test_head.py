@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lorafair.checkpoint import read_base, read_checkpoints
 from lorafair.engines.contract import CheckpointRefused, EngineSettings
 from lorafair.engines.head import HeadEngine, answer_labels, cut_blocks
+from lorafair.engines.head_input import load_tokenizer
 from lorafair.errors import LorafairError
 from lorafair.label_match import find_mismatch, name_outputs, read_label_map
 from lorafair.responses.request import Request
@@ -62,7 +63,7 @@ def test_every_checkpoint_equals_a_plain_load_whatever_was_served_before(classif
         folder, names = made[label]
         answers = ask(engine, label, contents, names)
         for row, expected in zip(answers, classifiers.ask(base, folder, contents, len(names)), strict=True):
-            assert row == pytest.approx(expected, abs=1e-5)
+            assert row == pytest.approx(expected, abs=1e-5, rel=5e-6)  # single precision: larger ones round more
             assert math.fsum(map(math.exp, row)) == pytest.approx(1, abs=1e-9)
         assert first.setdefault(label, answers) == answers
     assert engine.remarks == (
@@ -70,6 +71,20 @@ def test_every_checkpoint_equals_a_plain_load_whatever_was_served_before(classif
     )
     with pytest.raises(CheckpointRefused, match="no label 'ape'"):
         ask(engine, "two", contents, ["ape"])
+
+
+def test_a_padding_token_is_not_handed_on_to_the_next_checkpoint(classifiers, tmp_path):
+    base = classifiers.make_base("llama")
+    classifiers.make(base, tmp_path / "first", TWO, seed=1)
+    folder = classifiers.make(base, tmp_path / "stranger", TWO, seed=2, told=False)
+    pad = load_tokenizer(base)("b a")["input_ids"][-1]  # texts that end in it lose their end where it counts as padding
+    (tmp_path / "first" / "head.json").write_text(f'{{"labels": ["no", "yes"], "kind": "text", "pad_token_id": {pad}}}')
+    found = read_base(str(base))
+    checkpoints = read_checkpoints([str(tmp_path / "first"), str(folder)], found)
+    names, texts = ["LABEL_0", "LABEL_1"], ["b c a", "c b c b a"]
+    alone, after = (HeadEngine(found, checkpoints, EngineSettings(dtype="float32")) for _ in range(2))
+    ask(after, "first", texts, TWO)
+    assert ask(after, "stranger", texts, names) == ask(alone, "stranger", texts, names)
 
 
 def test_weights_that_nobody_saved_are_refused_instead_of_being_drawn(classifiers, tmp_path):
