@@ -18,8 +18,9 @@ from lorafair.statistics.settings import Settings
 from lorafair.statistics.table import Floats, Metric, Table
 
 NUMBERED = 16
-"""Numbers that are kept for who asks again for the same table's."""
-_numbered: list[tuple[tuple[Metric, Table, str], tuple[Table, float]]] = []
+"""Tables whose numbers are kept for who asks again."""
+_numbered: list[tuple[Metric, Table, dict[str, Floats]]] = []
+_kept: list[tuple[Table, str, Table]] = []
 
 
 def describe(metric: Metric, table: Table, settings: Settings) -> dict[str, Estimate]:
@@ -34,7 +35,7 @@ def describe(metric: Metric, table: Table, settings: Settings) -> dict[str, Esti
         table: one model's documents with all the columns that the metric needs.
         settings: B, seed, alpha, and the size from which on a group gets a bootstrap-t interval.
     """
-    values = metric(table, table.count[None, :])
+    values = _measure(metric, table)
     parts: tuple[Metric, ...] = getattr(metric, "parts", ())
     found = {}
     for attribute in table.groups:
@@ -67,29 +68,43 @@ def compare_described(
     Returns:
         (one minus other, low, high); None where there is no number, or no bounds.
     """
-    (one, first), (other, second) = (_number(metric, table, attribute) for table in (one, other))
-    tables, values = [one, other], [first, second]
-    difference = values[0] - values[1] if np.isfinite(values).all() else None
+    tables = [_keep(table, attribute) for table in (one, other)]
+    values = [float(_measure(metric, table)["gap"][0]) for table in tables]
+    if not np.isfinite(values).all():
+        return None, None, None
+    difference = values[0] - values[1]
     parts: tuple[Metric, ...] = getattr(metric, "parts", ())
     share = replace(settings, alpha=settings.alpha / max(1, len(parts)))
     found = [_bound_pair(part, tables, attribute, share) for part in parts]
-    if difference is None or not found or any(each is None or len(each[0]) < 2 for each in found):
+    if not found or any(each is None or len(each[0]) < 2 for each in found):
         return difference, None, None
     bounds = list(zip(*(each for each in found if each is not None), strict=True))
     low, high = project_change(getattr(metric, "project"), *bounds)  # noqa: B009
     return difference, low, high
 
 
-def _number(metric: Metric, table: Table, attribute: str) -> tuple[Table, float]:
-    """The table with one attribute and the number, made once for tables that are compared again and again."""
-    for made_of, made in _numbered:
-        if made_of[0] is metric and made_of[1] is table and made_of[2] == attribute:
-            return made
-    kept = table.keep(attribute, table.names[attribute])
-    found = kept, float(metric(kept, kept.count[None, :])["gap"][0])
-    _numbered.append(((metric, table, attribute), found))
+def _measure(metric: Metric, table: Table) -> dict[str, Floats]:
+    """The metric's values (1,) of a table, made once for tables that are compared again and again."""
+    for k, (asked, of, values) in enumerate(reversed(_numbered), 1):
+        if asked is metric and of is table:
+            _numbered.append(_numbered.pop(-k))
+            return values
+    _numbered.append((metric, table, metric(table, table.count[None, :])))
     del _numbered[:-NUMBERED]
-    return found
+    return _numbered[-1][2]
+
+
+def _keep(table: Table, attribute: str) -> Table:
+    """The table with one attribute, the same one for who asks again."""
+    if list(table.groups) == [attribute]:
+        return table
+    for k, (of, asked, kept) in enumerate(reversed(_kept), 1):
+        if of is table and asked == attribute:
+            _kept.append(_kept.pop(-k))
+            return kept
+    _kept.append((table, attribute, table.keep(attribute, table.names[attribute])))
+    del _kept[:-NUMBERED]
+    return _kept[-1][2]
 
 
 def _bound_pair(
