@@ -6,6 +6,7 @@ from the two values' and adds its squares only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -78,29 +79,34 @@ class Groups:
         self.large = np.flatnonzero(enough)
         large = self.size[self.large]
         self._even = bool((self.size == self.size[:, :1]).all())
-        self._of_size = None if self._even else (self._resample(large), self._resample(large * large))
+        self._of_size = None if self._even else self._resample([large, large * large])
 
     @property
     def draw(self) -> Draw:
         """The resamples."""
         return take_draw(self.clusters, *self._drawn)
 
-    def measure(self, y: Floats) -> Levels:
-        """The levels of one model's values (n,)."""
-        sums = self._add(y * self.table.count)
-        large = sums[self.large]
-        square = large * large
-        mean = self._resample(large)
-        moment = mean if np.array_equal(square, large) else self._resample(square)
-        product = None if self._even else self._resample(large * self.size[self.large])
-        return self._studentise(y, sums, mean, moment, product)
+    def measure(self, each: Sequence[Floats]) -> list[Levels]:
+        """The levels of several models' values (n,)."""
+        sums = [self._add(y * self.table.count) for y in each]
+        large = [one[self.large] for one in sums]
+        means = self._resample(large)
+        whole = all(bool(((one == 0) | (one == 1)).all()) for one in large)  # each is its own square
+        moments = means if whole else self._resample([one * one for one in large])
+        products: Sequence[Floats | None] = [None] * len(each)
+        if not self._even:
+            products = self._resample([one * self.size[self.large] for one in large])
+        return [self._studentise(*one) for one in zip(each, sums, means, moments, products, strict=True)]
 
-    def subtract(self, one: Levels, other: Levels) -> Levels:
-        """The levels of the first minus the second values."""
-        sums = one.sums - other.sums
-        product = None if one.product is None or other.product is None else one.product - other.product
-        moment = self._resample(sums[self.large] ** 2)
-        return self._studentise(one.y - other.y, sums, one.mean - other.mean, moment, product)
+    def subtract(self, pairs: Sequence[tuple[Levels, Levels]]) -> list[Levels]:
+        """The levels of the first minus the second values of each pair."""
+        sums = [one.sums - other.sums for one, other in pairs]
+        moments = self._resample([each[self.large] ** 2 for each in sums])
+        found = []
+        for (one, other), added, moment in zip(pairs, sums, moments, strict=True):
+            product = None if one.product is None or other.product is None else one.product - other.product
+            found.append(self._studentise(one.y - other.y, added, one.mean - other.mean, moment, product))
+        return found
 
     def bound(self, levels: Levels, group: int, alpha: float) -> tuple[float, float]:
         """Exact bounds of one of the levels: see :func:`lorafair.statistics.exact.bound_level`."""
@@ -117,17 +123,19 @@ class Groups:
         added = np.bincount(self._cells, values[self._rows], many).astype(np.float64)
         return added.reshape(len(self.masks), self.clusters)
 
-    def _resample(self, columns: Floats) -> Floats:
-        """(K, B) means of columns (K, C) over the clusters of each resample.
+    def _resample(self, each: Sequence[Floats]) -> list[Floats]:
+        """(K, B) means of several sets of columns (K, C) over the clusters of each resample, in one product.
 
         Whole numbers whose sums single precision holds are added up in it: exact, and twice as fast.
         """
-        draw = self.draw
+        draw, columns = self.draw, np.concatenate(each)
         largest = float(np.abs(columns).max(initial=0.0))
         if largest * self.clusters < _EXACT and np.array_equal(columns, np.rint(columns)):
-            return (columns.astype(np.float32) @ draw.single.T).astype(np.float64) / self.clusters
-        made: Floats = (columns @ draw.weights.T) / self.clusters
-        return made
+            made = (columns.astype(np.float32) @ draw.single.T).astype(np.float64)
+        else:
+            made = columns @ draw.weights.T
+        made /= self.clusters
+        return np.split(made, len(each))
 
     def _studentise(self, y: Floats, sums: Floats, mean: Floats, moment: Floats, product: Floats | None) -> Levels:
         """The levels from their moments over each resample.
@@ -143,7 +151,8 @@ class Groups:
             if product is None or self._of_size is None:  # every cluster has as many documents of the group as another
                 drawn, errors = _divide_even(mean, moment, size[rows, :1], self.clusters)
             else:
-                drawn, errors = _divide_sums(mean, self._of_size[0], moment, product, self._of_size[1], self.clusters)
+                n, nn = self._of_size
+                drawn, errors = _divide_sums(mean, n, moment, product, nn, self.clusters)
             t = np.abs((drawn - value[rows, None]) / errors)
         lost = ~((errors > np.maximum(FLAT * error[rows], 1e-9)[:, None]) & (t < np.inf))
         t[lost] = np.inf

@@ -17,8 +17,10 @@ from lorafair.statistics.table import Floats, Table
 Bounds = list[list[tuple[float, float]]]
 """For each of several values, (low, high) of each group's level."""
 
-SHAPES, KEPT, NUMBERS = 16, 4096, 1_000_000
+SHAPES, KEPT, NUMBERS = 8, 4096, 2_000_000
 """Sets of documents, bounds of each, and numbers of each set's levels that are kept for who asks again."""
+TOGETHER = 16
+"""Levels that are made in one product."""
 
 
 @dataclass
@@ -30,6 +32,48 @@ class _Known:
     groups: Groups | None
     levels: dict[bytes, Levels] = field(default_factory=dict)
     bounds: dict[tuple[Any, ...], Bounds | None] = field(default_factory=dict)
+    values: dict[int, tuple[Floats, Floats, bytes]] = field(default_factory=dict)
+
+    def narrow(self, value: Floats) -> tuple[Floats, bytes]:
+        """The value of these documents, and its digest; kept until :meth:`bound` has been asked."""
+        found = self.values.get(id(value))
+        if found is None:
+            rows = self.columns[-1]
+            few = np.ascontiguousarray(value if rows.all() else value[rows])
+            found = self.values[id(value)] = value, few, hashlib.sha256(few.data).digest()
+        return found[1:]
+
+    def bound(self, asked: Sequence[list[tuple[Floats, bytes]]], alpha: float, apart: bool) -> list[Bounds | None]:
+        """The bounds of each set of values, those that are not known made together."""
+        found = list[Bounds | None]()
+        for at in range(0, len(asked), TOGETHER):
+            some: dict[tuple[Any, ...], list[tuple[Floats, bytes]]] = {
+                (alpha, apart, *(told for _, told in one)): one for one in asked[at : at + TOGETHER]
+            }
+            new = [key for key in some if key not in self.bounds]
+            if new and self.groups is not None:
+                levels = self._measure(self.groups, [two for key in new for two in some[key]])
+                each = [[levels[told] for told in key[2:]] for key in new]
+                if apart:
+                    for one, third in zip(each, self.groups.subtract([(one[0], one[1]) for one in each]), strict=True):
+                        one.append(third)
+                self.bounds |= {key: _bound(self.groups, one, alpha) for key, one in zip(new, each, strict=True)}
+            found += [self.bounds[alpha, apart, *(told for _, told in one)] for one in asked[at : at + TOGETHER]]
+            _drop(self.bounds, KEPT)
+        self.values.clear()
+        return found
+
+    def _measure(self, groups: Groups, each: Sequence[tuple[Floats, bytes]]) -> dict[bytes, Levels]:
+        """The levels of the values, those asked for last kept."""
+        wanted = {told: y for y, told in each}
+        levels = {told: self.levels.pop(told) for told in wanted if told in self.levels}
+        new = [told for told in wanted if told not in levels]
+        if new:
+            levels |= zip(new, groups.measure([wanted[told] for told in new]), strict=True)
+        self.levels |= levels
+        one = next(iter(levels.values()))
+        _drop(self.levels, NUMBERS // (one.mean.size + one.sums.size + one.y.size))
+        return levels
 
 
 _known: list[_Known] = []
@@ -38,37 +82,46 @@ _known: list[_Known] = []
 def bound_levels(
     values: Sequence[Floats], table: Table, attribute: str, settings: Settings, *, apart: bool = False
 ) -> Bounds | None:
-    """Simultaneous bounds of the means of several values over groups: bootstrap-t with max-T, exact for small groups.
+    """Simultaneous bounds of the means of several values over groups: :func:`bound_all` of one set of values."""
+    return bound_all([values], [table], attribute, settings, apart=apart)[0]
+
+
+def bound_all(
+    each: Sequence[Sequence[Floats]],
+    tables: Sequence[Table],
+    attribute: str,
+    settings: Settings,
+    *,
+    apart: bool = False,
+) -> list[Bounds | None]:
+    """Simultaneous bounds of means over groups, for each set of values: bootstrap-t with max-T, exact for small groups.
 
     Asked again for the same numbers, as of a metric that is made of the same levels, they are not computed again; nor
     are a model's levels, which are part of each of its comparisons.
 
     Args:
-        values: (n,) each, NaN where a document does not count.
-        table: whose groups and clusters count.
-        settings: the bounds hold together at ``1 - alpha``.
+        each: sets of values (n,), NaN where a document does not count.
+        tables: of each set: whose groups and clusters count.
+        settings: the bounds of one set hold together at ``1 - alpha``.
         apart: the first minus the second of two values is a third one.
 
     Returns:
-        for each of the values, (low, high) of each group that has documents; None where a level has no bounds (values
-        outside [-1, 1] in a group too small for bootstrap-t), or there are fewer than two clusters.
+        for each of a set's values, (low, high) of each group that has documents; None where a level has no bounds
+        (values outside [-1, 1] in a group too small for bootstrap-t), or there are fewer than two clusters.
     """
-    if attribute not in table.groups:
-        return None
-    rows = ~np.isnan(np.sum(values, axis=0))
-    known = _find(table, attribute, rows, settings)
-    if known.groups is None:
-        return None
-    each = [value if rows.all() else value[rows] for value in values]
-    told = [hashlib.sha256(np.ascontiguousarray(one).data).digest() for one in each]
-    key = (settings.alpha, apart, *told)
-    if key not in known.bounds:
-        _drop(known.bounds, KEPT)
-        levels = [_measure(known, known.groups, *two) for two in zip(told, each, strict=True)]
-        if apart:
-            levels.append(known.groups.subtract(levels[0], levels[1]))
-        known.bounds[key] = _bound(known.groups, levels, settings.alpha)
-    return known.bounds[key]
+    asked: dict[int, tuple[_Known, list[int], list[list[tuple[Floats, bytes]]]]] = {}
+    for k, (values, table) in enumerate(zip(each, tables, strict=True)):
+        if attribute in table.groups:
+            known = _find(table, attribute, ~np.isnan(np.sum(values, axis=0)), settings)
+            if known.groups is not None:
+                _, places, sets = asked.setdefault(id(known), (known, [], []))
+                places.append(k)
+                sets.append([known.narrow(value) for value in values])
+    found: list[Bounds | None] = [None] * len(each)
+    for known, places, sets in asked.values():
+        for k, one in zip(places, known.bound(sets, settings.alpha, apart), strict=True):
+            found[k] = one
+    return found
 
 
 def _find(table: Table, attribute: str, rows: NDArray[np.bool_], settings: Settings) -> _Known:
@@ -87,23 +140,14 @@ def _find(table: Table, attribute: str, rows: NDArray[np.bool_], settings: Setti
     return _known[-1]
 
 
-def _measure(known: _Known, groups: Groups, told: bytes, value: Floats) -> Levels:
-    """The levels of one of the values, those asked for last kept."""
-    found = known.levels.pop(told, None)
-    if found is None:
-        found = groups.measure(value)
-        _drop(known.levels, max(2, NUMBERS // max(1, found.mean.size + found.sums.size + found.y.size)))
-    known.levels[told] = found
-    return found
-
-
 def _drop(kept: dict[Any, Any], most: int) -> None:
-    """Make room for one more: what was put there first goes."""
-    while len(kept) >= most:
+    """Keep no more than so many: what was put there first goes."""
+    while len(kept) > most:
         del kept[next(iter(kept))]
 
 
 def _bound(groups: Groups, each: Sequence[Levels], alpha: float) -> Bounds | None:
+    """The bounds of several values' levels, all simultaneous."""
     usable = np.concatenate([one.usable for one in each])
     if not usable.all() and not all(one.inside for one in each):
         return None
