@@ -20,6 +20,7 @@ from lorafair.statistics.table import Floats, Table
 
 FLAT, LOST = 0.1, 0.01  # as for bootstrap-t elsewhere: what is no standard error, and how many resamples may have none
 _EXACT = 2.0**24  # below it single precision holds every whole number
+_LARGE = 20_000_000  # cells of resamples that are not kept in single precision beside double
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,9 @@ class Groups:
         Whole numbers whose sums single precision holds are added up in it: exact, and twice as fast.
         """
         draw, columns = self.draw, np.concatenate(each)
-        largest = float(np.abs(columns).max(initial=0.0))
-        if largest * self.clusters < _EXACT and np.array_equal(columns, np.rint(columns)):
+        largest = max(float(columns.max(initial=0.0)), -float(columns.min(initial=0.0)))
+        small = largest * self.clusters < _EXACT and draw.weights.size <= _LARGE
+        if small and np.array_equal(columns, np.rint(columns)):
             made = (columns.astype(np.float32) @ draw.single.T).astype(np.float64)
         else:
             made = columns @ draw.weights.T
