@@ -78,9 +78,8 @@ class Groups:
         clusters = (self._add(np.ones(len(table.y))) > 0).sum(axis=1)
         enough = (self.size.sum(axis=1) >= settings.min_n) & (clusters >= settings.min_clusters)
         self.large = np.flatnonzero(enough)
-        large = self.size[self.large]
         self._even = bool((self.size == self.size[:, :1]).all())
-        self._of_size = None if self._even else self._resample([large, large * large])
+        self._of_size: list[Floats] | None = None  # (L, B) means of the sizes and of their squares
 
     @property
     def draw(self) -> Draw:
@@ -89,15 +88,23 @@ class Groups:
 
     def measure(self, each: Sequence[Floats]) -> list[Levels]:
         """The levels of several models' values (n,)."""
-        sums = [self._add(y * self.table.count) for y in each]
-        large = [one[self.large] for one in sums]
-        means = self._resample(large)
-        whole = all(bool(((one == 0) | (one == 1)).all()) for one in large)  # each is its own square
-        moments = means if whole else self._resample([one * one for one in large])
-        products: Sequence[Floats | None] = [None] * len(each)
+        sums, many = [self._add(y * self.table.count) for y in each], len(each)
+        asked = [one[self.large] for one in sums]
+        if not all(bool(((one == 0) | (one == 1)).all()) for one in asked):  # these are their own squares
+            asked += [one * one for one in asked[:many]]
+        size = self.size[self.large]
         if not self._even:
-            products = self._resample([one * self.size[self.large] for one in large])
-        return [self._studentise(*one) for one in zip(each, sums, means, moments, products, strict=True)]
+            asked += [one * size for one in asked[:many]]
+            asked += [] if self._of_size else [size, size * size]
+        made = self._resample(asked)
+        if not self._even and self._of_size is None:
+            self._of_size = [made.pop(-2).copy(), made.pop().copy()]
+        means = [one.copy() for one in made[:many]]  # what is kept holds nothing else
+        products: list[Floats | None] = [None] * many
+        if not self._even:
+            products = [one.copy() for one in made[-many:]]
+            del made[-many:]
+        return [self._studentise(*one) for one in zip(each, sums, means, made[-many:], products, strict=True)]
 
     def subtract(self, pairs: Sequence[tuple[Levels, Levels]]) -> list[Levels]:
         """The levels of the first minus the second values of each pair."""
