@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from lorafair.leaderboard.column import find_usable
 from lorafair.leaderboard.frame import arrange_task
 from lorafair.records import Comparison, Row
 from lorafair.samples import Audit
-from lorafair.statistics.descriptive import compare_described, describe
+from lorafair.statistics.descriptive import compare_all, describe_all
 from lorafair.statistics.grouping import average, spread
 from lorafair.statistics.pair import LEAST
 from lorafair.statistics.projection import METHOD
@@ -23,6 +24,8 @@ from lorafair.statistics.table import Table
 NOTE = "biased by noise, it carries no verdict"
 MANY = 4
 """Tasks from which on each is described by one process: different metrics may have the same values."""
+TABLES, SHAPES = 512, 8
+"""Tables of some documents, and counts of documents, that are kept for who asks again."""
 PARITY = ("selection_rate", "demographic_parity_difference", "demographic_parity_ratio")
 
 
@@ -67,7 +70,8 @@ def describe_groups(
     def make(k: int) -> list[tuple[str, str, list[Row]]]:
         task, alike = asked[k]
         each = [(one, *two) for one in alike for two in list_tables(one, *arrange_task(audit, task))]
-        return [(task, one.name, _describe(one, n, t, like[task], references, settings)) for one, n, t in each]
+        few = Narrowed()
+        return [(task, one.name, _describe(one, n, t, few, like[task], references, settings)) for one, n, t in each]
 
     alone = [k for k, (_, each) in enumerate(asked) if any(getattr(one.function, "alone", False) for one in each)]
     made = [each for many in share_work(make, weights, least=LEAST, alone=alone) for each in many]
@@ -81,36 +85,64 @@ def describe_groups(
     return found
 
 
+class Narrowed:
+    """Tables of some of a table's documents, and how many stand behind their groups: made once, asked for by many."""
+
+    def __init__(self) -> None:
+        self._tables: dict[tuple[int, bytes], tuple[Table, Table]] = {}
+        self._counted: list[tuple[NDArray[np.bool_], NDArray[np.intp], dict[str, Any]]] = []
+
+    def take(self, table: Table, rows: NDArray[np.bool_]) -> Table:
+        """The table of these rows."""
+        key = id(table), rows.tobytes()
+        if key not in self._tables:
+            self._tables[key] = table, table.take(rows)
+            if len(self._tables) > TABLES:
+                return self._tables.pop(key)[1]
+        return self._tables[key][1]
+
+    def count(self, table: Table, attribute: str) -> dict[str, Any]:
+        """A row's ``n``, ``clusters`` and ``group_n``; models with the same documents share them."""
+        member = table.groups[attribute]
+        for of, cluster, counted in self._counted:
+            if of is member and cluster is table.cluster:
+                return counted | {"group_n": dict(counted["group_n"])}
+        inside = member.any(axis=1)
+        names = table.names[attribute]
+        counted = {
+            "n": int(inside.sum()),
+            "clusters": int(np.count_nonzero(np.bincount(table.cluster[inside]))),
+            "group_n": dict(zip(names, member.sum(axis=0).tolist(), strict=True)),
+        }
+        self._counted = [(member, table.cluster, counted), *self._counted[: SHAPES - 1]]
+        return counted
+
+
 def _describe(
     metric: Asked,
     name: str,
     tables: dict[str, Table],
+    few: Narrowed,
     like: Mapping[str, Row],
     references: Mapping[str, list[str]],
     settings: Settings,
 ) -> list[Row]:
-    rows = []
     usable = {label: find_usable(metric, table) for label, table in tables.items()}
-    narrow: dict[tuple[str, bytes], Table] = {}  # references are asked for again and again
-
-    def take(label: str, rows: NDArray[np.bool_]) -> Table:
-        key = label, rows.tobytes()
-        if key not in narrow:
-            narrow[key] = tables[label].take(rows)
-        return narrow[key]
-
-    for label in tables:
-        if label not in like or not usable[label].any():
-            continue
-        own = take(label, usable[label])
-        for attribute, estimate in describe(metric.function, own, settings).items():
-            comparisons = []
-            for reference in (one for one in references.get(label, []) if one in tables):
-                common = usable[label] & usable[reference]
-                pair = [take(each, common) for each in (label, reference)]
-                if common.any() and attribute in pair[0].groups:
-                    comparisons.append(_compare(metric, pair[0], pair[1], attribute, reference, settings))
-            member = own.groups[attribute]
+    own = {k: few.take(tables[k], usable[k]) for k in tables if k in like and usable[k].any()}
+    described = dict(zip(own, describe_all(metric.function, list(own.values()), settings), strict=True))
+    asked: dict[str, dict[tuple[str, str], tuple[Table, Table]]] = {}  # attribute -> (label, reference) -> their tables
+    for label in own:
+        for reference in (one for one in references.get(label, []) if one in tables):
+            common = usable[label] & usable[reference]
+            pair = few.take(tables[label], common), few.take(tables[reference], common)
+            for attribute in (one for one in own[label].groups if common.any() and one in pair[0].groups):
+                asked.setdefault(attribute, {})[label, reference] = pair
+    compared = {attribute: _compare(metric, pairs, attribute, settings) for attribute, pairs in asked.items()}
+    rows = []
+    for label, table in own.items():
+        for attribute, estimate in described[label].items():
+            mine = compared.get(attribute, {})
+            comparisons = [mine[label, one] for one in references.get(label, []) if (label, one) in mine]
             update = {
                 "metric": name,
                 "metric_label": f"{name} by {attribute}",
@@ -121,9 +153,7 @@ def _describe(
                 "low": estimate.low,
                 "high": estimate.high,
                 "method_interval": estimate.method,
-                "n": int(member.any(axis=1).sum()),
-                "clusters": len(np.unique(own.cluster[member.any(axis=1)])),
-                "group_n": {g: int(member[:, k].sum()) for k, g in enumerate(own.names[attribute])},
+                **few.count(table, attribute),
                 "descriptive": True,
                 "comparisons": comparisons,
                 "notes": [NOTE],
@@ -132,23 +162,28 @@ def _describe(
     return rows
 
 
-def _compare(metric: Asked, one: Table, other: Table, attribute: str, reference: str, settings: Settings) -> Comparison:
+def _compare(
+    metric: Asked, pairs: Mapping[tuple[str, str], tuple[Table, Table]], attribute: str, settings: Settings
+) -> dict[tuple[str, str], Comparison]:
     """The difference of the two numbers over common documents, with a projected interval: no p, no verdict."""
-    difference, low, high = compare_described(metric.function, one, other, attribute, settings)
-    return Comparison(
-        reference=reference,
-        quantity="level",
-        difference=difference,
-        low=low,
-        high=high,
-        method="descriptive" if low is None else METHOD,
-        p=None,
-        p_adjusted=None,
-        minimum_detectable=None,
-        documents=len(one.y),
-        clusters=one.clusters,
-        verdict="no claim",
-    )
+    found = {}
+    changes = compare_all(metric.function, list(pairs.values()), attribute, settings)
+    for (told, (table, _)), (difference, low, high) in zip(pairs.items(), changes, strict=True):
+        found[told] = Comparison(
+            reference=told[1],
+            quantity="level",
+            difference=difference,
+            low=low,
+            high=high,
+            method="descriptive" if low is None else METHOD,
+            p=None,
+            p_adjusted=None,
+            minimum_detectable=None,
+            documents=len(table.y),
+            clusters=table.clusters,
+            verdict="no claim",
+        )
+    return found
 
 
 def _measure_labels(table: Table, attribute: str) -> float | None:

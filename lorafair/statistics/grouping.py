@@ -34,7 +34,10 @@ def average(values: Floats, table: Table, weights: Floats) -> dict[str, Floats]:
     found: dict[str, Floats] = {"overall": divide(weights @ filled, weights @ counted)}
     for attribute, member in table.groups.items():
         columns = member.astype(np.float64)
-        means = divide(weights @ (columns * filled[:, None]), weights @ (columns * counted[:, None]))
+        if len(weights) == 1:  # as of a point estimate: a row to multiply by, and no matrix
+            means = divide((weights * filled) @ columns, (weights * counted) @ columns)
+        else:
+            means = divide(weights @ (columns * filled[:, None]), weights @ (columns * counted[:, None]))
         found |= {f"group:{attribute}={name}": means[:, k] for k, name in enumerate(table.names[attribute])}
         found[name_gap(table, attribute)] = spread(means)
     return found

@@ -4,156 +4,165 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lorafair.statistics.exact import bound_level
-from lorafair.statistics.grouping import Mask
-from lorafair.statistics.resample import take_draw
+from lorafair.statistics.group_level import Groups, Levels
 from lorafair.statistics.settings import Settings
 from lorafair.statistics.table import Floats, Table
 
-KEPT = 4096
-"""Bounds that are kept for who asks again."""
-_known: dict[bytes, list[list[tuple[float, float]]] | None] = {}
-FLAT, LOST = 0.1, 0.01  # as for bootstrap-t elsewhere: what is no standard error, and how many resamples may have none
+Bounds = list[list[tuple[float, float]]]
+"""For each of several values, (low, high) of each group's level."""
+
+SHAPES, KEPT, NUMBERS = 8, 4096, 2_000_000
+"""Sets of documents, bounds of each, and numbers of each set's levels that are kept for who asks again."""
+TOGETHER = 16
+"""Levels that are made in one product."""
+
+
+@dataclass
+class _Known:
+    """What is known of a set of documents: whose they are, and under the values' digests their levels and bounds."""
+
+    told: tuple[Any, ...]
+    columns: tuple[NDArray[Any], ...]
+    groups: Groups | None
+    levels: dict[bytes, Levels] = field(default_factory=dict)
+    bounds: dict[tuple[Any, ...], Bounds | None] = field(default_factory=dict)
+    values: dict[int, tuple[Floats, Floats, bytes]] = field(default_factory=dict)
+
+    def narrow(self, value: Floats) -> tuple[Floats, bytes]:
+        """The value of these documents, and its digest; kept until :meth:`bound` has been asked."""
+        found = self.values.get(id(value))
+        if found is None:
+            rows = self.columns[-1]
+            few = np.ascontiguousarray(value if rows.all() else value[rows])
+            found = self.values[id(value)] = value, few, hashlib.sha256(few.data).digest()
+        return found[1:]
+
+    def bound(self, asked: Sequence[list[tuple[Floats, bytes]]], alpha: float, apart: bool) -> list[Bounds | None]:
+        """The bounds of each set of values, those that are not known made together."""
+        found = list[Bounds | None]()
+        for at in range(0, len(asked), TOGETHER):
+            some: dict[tuple[Any, ...], list[tuple[Floats, bytes]]] = {
+                (alpha, apart, *(told for _, told in one)): one for one in asked[at : at + TOGETHER]
+            }
+            new = [key for key in some if key not in self.bounds]
+            if new and self.groups is not None:
+                levels = self._measure(self.groups, [two for key in new for two in some[key]])
+                each = [[levels[told] for told in key[2:]] for key in new]
+                if apart:
+                    for one, third in zip(each, self.groups.subtract([(one[0], one[1]) for one in each]), strict=True):
+                        one.append(third)
+                self.bounds |= {key: _bound(self.groups, one, alpha) for key, one in zip(new, each, strict=True)}
+            found += [self.bounds[alpha, apart, *(told for _, told in one)] for one in asked[at : at + TOGETHER]]
+            _drop(self.bounds, KEPT)
+        self.values.clear()
+        return found
+
+    def _measure(self, groups: Groups, each: Sequence[tuple[Floats, bytes]]) -> dict[bytes, Levels]:
+        """The levels of the values, those asked for last kept."""
+        wanted = {told: y for y, told in each}
+        levels = {told: self.levels.pop(told) for told in wanted if told in self.levels}
+        new = [told for told in wanted if told not in levels]
+        if new:
+            levels |= zip(new, groups.measure([wanted[told] for told in new]), strict=True)
+        self.levels |= levels
+        one = next(iter(levels.values()))
+        _drop(self.levels, NUMBERS // (one.mean.size + one.sums.size + one.y.size))
+        return levels
+
+
+_known: list[_Known] = []
 
 
 def bound_levels(
     values: Sequence[Floats], table: Table, attribute: str, settings: Settings, *, apart: bool = False
-) -> list[list[tuple[float, float]]] | None:
-    """Simultaneous bounds of the means of several values over groups: bootstrap-t with max-T, exact for small groups.
+) -> Bounds | None:
+    """Simultaneous bounds of the means of several values over groups: :func:`bound_all` of one set of values."""
+    return bound_all([values], [table], attribute, settings, apart=apart)[0]
 
-    Asked again for the same numbers, as of a metric that is made of the same levels, they are not computed again.
+
+def bound_all(
+    each: Sequence[Sequence[Floats]],
+    tables: Sequence[Table],
+    attribute: str,
+    settings: Settings,
+    *,
+    apart: bool = False,
+) -> list[Bounds | None]:
+    """Simultaneous bounds of means over groups, for each set of values: bootstrap-t with max-T, exact for small groups.
+
+    Asked again for the same numbers, as of a metric that is made of the same levels, they are not computed again; nor
+    are a model's levels, which are part of each of its comparisons.
 
     Args:
-        values: (n,) each, NaN where a document does not count.
-        table: whose groups and clusters count.
-        settings: the bounds hold together at ``1 - alpha``.
+        each: sets of values (n,), NaN where a document does not count.
+        tables: of each set: whose groups and clusters count.
+        settings: the bounds of one set hold together at ``1 - alpha``.
         apart: the first minus the second of two values is a third one.
 
     Returns:
-        for each of the values, (low, high) of each group that has documents; None where a level has no bounds (values
-        outside [-1, 1] in a group too small for bootstrap-t), or there are fewer than two clusters.
+        for each of a set's values, (low, high) of each group that has documents; None where a level has no bounds
+        (values outside [-1, 1] in a group too small for bootstrap-t), or there are fewer than two clusters.
     """
-    if attribute not in table.groups:
-        return None
-    said = hashlib.sha256(repr((settings, apart, table.names[attribute], len(values))).encode())
-    for one in (*values, table.cluster, table.count, table.groups[attribute]):
-        said.update(np.ascontiguousarray(one).data)
-    key = said.digest()
-    if key not in _known:
-        while len(_known) >= KEPT:
-            del _known[next(iter(_known))]
-        _known[key] = _bound_levels(values, table, attribute, settings, apart)
-    return _known[key]
+    asked: dict[int, tuple[_Known, list[int], list[list[tuple[Floats, bytes]]]]] = {}
+    for k, (values, table) in enumerate(zip(each, tables, strict=True)):
+        if attribute in table.groups:
+            known = _find(table, attribute, ~np.isnan(np.sum(values, axis=0)), settings)
+            if known.groups is not None:
+                _, places, sets = asked.setdefault(id(known), (known, [], []))
+                places.append(k)
+                sets.append([known.narrow(value) for value in values])
+    found: list[Bounds | None] = [None] * len(each)
+    for known, places, sets in asked.values():
+        for k, one in zip(places, known.bound(sets, settings.alpha, apart), strict=True):
+            found[k] = one
+    return found
 
 
-def _bound_levels(
-    values: Sequence[Floats], table: Table, attribute: str, settings: Settings, apart: bool
-) -> list[list[tuple[float, float]]] | None:
-    known = ~np.isnan(np.sum(values, axis=0))
-    first = Table(values[0], table.cluster, table.groups, table.names, table.count).take(known)
-    if first.clusters < 2 or attribute not in first.groups:
+def _find(table: Table, attribute: str, rows: NDArray[np.bool_], settings: Settings) -> _Known:
+    """What is known of these rows of a table and of one attribute's groups."""
+    told = settings.resamples, settings.seed, settings.min_n, settings.min_clusters
+    columns = table.cluster, table.groups[attribute], table.count, rows
+    for k, one in enumerate(reversed(_known), 1):
+        if one.told == told and all(a is b or np.array_equal(a, b) for a, b in zip(one.columns, columns, strict=True)):
+            _known.append(_known.pop(-k))
+            return one
+    few = Table(table.y, table.cluster, table.groups, table.names, table.count)
+    few = few.keep(attribute, few.names[attribute]).take(rows)
+    groups = Groups(few, attribute, settings) if few.clusters >= 2 and attribute in few.groups else None
+    _known.append(_Known(told, columns, groups))
+    del _known[:-SHAPES]
+    return _known[-1]
+
+
+def _drop(kept: dict[Any, Any], most: int) -> None:
+    """Keep no more than so many: what was put there first goes."""
+    while len(kept) > most:
+        del kept[next(iter(kept))]
+
+
+def _bound(groups: Groups, each: Sequence[Levels], alpha: float) -> Bounds | None:
+    """The bounds of several values' levels, all simultaneous."""
+    usable = np.concatenate([one.usable for one in each])
+    if not usable.all() and not all(one.inside for one in each):
         return None
-    first = first.keep(attribute, first.names[attribute])
-    each = [replace(first, y=value[known]) for value in values]
-    member = first.groups[attribute]
-    masks = [member[:, k] for k in range(member.shape[1]) if member[:, k].any()]
-    value_of, error, t, clusters = _studentise_means(each, masks, settings, apart)
-    if apart:
-        each.append(replace(first, y=each[0].y - each[1].y))
-    cells = [(one, mask) for one in each for mask in masks]
-    large = [
-        first.count[mask].sum() >= settings.min_n and number >= settings.min_clusters
-        for mask, number in zip(masks, clusters, strict=True)
-    ]
-    usable = np.tile(large, len(each)) & (error > 1e-9) & (np.isinf(t).mean(axis=1) <= LOST)
-    ranges = [(float(one.y.min()), float(one.y.max())) for one in each]
-    least = [0.0 if low >= 0 else -1.0 for low, _ in ranges]
-    inside = [high <= 1 and low >= -1 for low, high in ranges]
-    if not all(inside) and not usable.all():
-        return None
-    level = settings.alpha * usable.mean()  # alpha / g is left for each of the g cells that are bounded exactly
-    top = np.sort(np.abs(t[usable]).max(axis=0, initial=0.0))
-    quantile = top[min(len(top), int(np.ceil((1 - level) * (len(top) + 1)))) - 1]
+    level = alpha * usable.mean()  # alpha / g is left for each of the g cells that are bounded exactly
+    top = np.maximum.reduce([one.top for one in each])
+    at = min(len(top), int(np.ceil((1 - level) * (len(top) + 1)))) - 1
+    quantile = np.partition(top, at)[at]
     bounds = []
-    for k, (one, mask) in enumerate(cells):
-        which = k // len(masks)
-        if usable[k]:
-            ends = value_of[k] + np.array([-1.0, 1.0]) * quantile * error[k]
-            low, high = np.clip(ends, least[which], 1.0) if inside[which] else ends
-            bounds.append((float(low), float(high)))
-        else:
-            bounds.append(bound_level(one, mask, settings.alpha / len(cells), signed=least[which] < 0))
-    return [bounds[k : k + len(masks)] for k in range(0, len(bounds), len(masks))]
-
-
-def _studentise_means(
-    tables: Sequence[Table], masks: Sequence[Mask], settings: Settings, apart: bool
-) -> tuple[Floats, Floats, Floats, list[int]]:
-    """The means of ``y`` over the rows of each mask, the masks of the first table first: g cells.
-
-    With sums A and N of values and documents over clusters c, ``r = A / N`` and ``u_c = (A_c - r N_c) / N``:
-    ``se^2 = C/(C-1) sum_c u_c^2``; in a resample the same with its weights, its r and its N.  A resample whose standard
-    error is lost, below ``FLAT`` of the sample's, is infinite.
-
-    Returns:
-        (g,) means, (g,) their standard errors, (g, B) studentised resamples, and each mask's number of clusters; the
-        cells of the first table minus the second last, where ``apart``.
-    """
-    first, n = tables[0], tables[0].clusters
-    draw = take_draw(n, settings.resamples, settings.seed)
-    draw.make_room()
-    rows = [np.flatnonzero(mask) for mask in masks]
-    codes = [first.cluster[each] for each in rows]
-
-    def add(values: Floats) -> list[Floats]:
-        return [np.bincount(code, values[each], n).astype(np.float64) for code, each in zip(codes, rows, strict=True)]
-
-    sums, sizes = [a for one in tables for a in add(one.y * one.count)], add(first.count)
-    places = [draw.place(a) for a in sums]
-    if apart:
-        halves = list(zip(places[: len(masks)], places[len(masks) :], strict=True))
-        sums += [a - b for a, b in zip(sums[: len(masks)], sums[len(masks) :], strict=True)]
-        places += [draw.place_difference(a, *two) for a, two in zip(sums[2 * len(masks) :], halves, strict=True)]
-    many = len(sums) // len(masks)
-    behind = [draw.place(each) for each in sizes] * many
-    sizes *= many
-    even = all(draw.is_flat(place) for place in behind)
-    draw.prepare([[place] for place in places] if even else zip(places, behind, strict=True))
-
-    def multiply(at: list[int], to: list[int]) -> Floats:
-        """(g, B) means of the product of two sums over the clusters of each resample."""
-        return np.stack([draw.product(*two) for two in zip(at, to, strict=True)])
-
-    def average(at: list[int]) -> Floats:
-        return np.stack([draw.mean(place) for place in at])
-
-    a, size = np.array(sums), np.array(sizes)
-    whole = a.mean(axis=1), size.mean(axis=1), (a * a).mean(axis=1), (a * size).mean(axis=1), (size * size).mean(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        r, error = _divide_sums(*whole, n)
-        if even:  # every cluster has as many documents of the group as any other
-            drawn, errors = _divide_even(average(places), multiply(places, places), size[:, :1], n)
-        else:
-            many_n, n_n = average(behind), multiply(behind, behind)
-            drawn, errors = _divide_sums(
-                average(places), many_n, multiply(places, places), multiply(places, behind), n_n, n
-            )
-        t = (drawn - r[:, None]) / errors
-    t[~(errors > np.maximum(FLAT * error, 1e-9)[:, None]) | ~np.isfinite(t)] = np.inf
-    return r, error, t, [int(np.count_nonzero(np.bincount(code))) for code in codes]
-
-
-def _divide_even(a: Floats, aa: Floats, size: Floats, clusters: int) -> tuple[Floats, Floats]:
-    """r and its standard error from the means of A and of its square, N being the same in all clusters."""
-    return a / size, np.sqrt(np.maximum(aa - a * a, 0.0) / (clusters - 1)) / size
-
-
-def _divide_sums(a: Floats, n: Floats, aa: Floats, an: Floats, nn: Floats, clusters: int) -> tuple[Floats, Floats]:
-    """r and its standard error from the means of A, N and their products."""
-    r = a / n
-    variance = (aa - 2 * r * an + r * r * nn) / n**2
-    return r, np.sqrt(np.maximum(variance, 0.0) / (clusters - 1))
+    for one in each:
+        with np.errstate(invalid="ignore"):
+            ends = one.value + np.array([[-1.0], [1.0]]) * quantile * one.error
+        if one.inside:
+            ends = np.clip(ends, one.least, 1.0)
+        found = [(low, high) for low, high in ends.T.tolist()]
+        for group in np.flatnonzero(~one.usable).tolist():
+            found[group] = groups.bound(one, group, alpha / len(usable))
+        bounds.append(found)
+    return bounds
