@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import to_json
+
 from lorafair.answer import GIVEN, Answers, read_answers
 from lorafair.group_mapping import map_samples
 from lorafair.sample_line import read_cluster, read_groups, read_lines
@@ -45,7 +47,7 @@ class Columns:
 
 
 class Shared:
-    """Lists that many files agree on (keys, clusters, groups), held once: what is equal is the same object."""
+    """Lists that many files agree on (keys, groups, labels, …), held once: what is equal is the same object."""
 
     def __init__(self) -> None:
         self._lists: dict[tuple[str, str], list[Any]] = {}
@@ -60,9 +62,12 @@ class Shared:
 
 
 def digest_list(found: list[Any]) -> str:
-    """What tells a list of texts or of groups from every other one."""
-    text = json.dumps(found, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    """What tells a list of texts, numbers or groups from every other one."""
+    try:
+        text = to_json(found)
+    except ValueError:  # text that is no Unicode
+        text = json.dumps(found, ensure_ascii=True).encode("ascii")
+    return hashlib.sha256(text).hexdigest()
 
 
 def read_columns(path: Path, data: bytes, task: str, metadata: Mapping[str, Any], faults: list[str]) -> Columns | None:

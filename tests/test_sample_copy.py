@@ -117,7 +117,7 @@ def test_damaged_and_foreign_copies_are_not_read(results: Path, damage: str, mon
             made = {"cut": data[:middle], "no parquet": b"x" * 99}.get(damage)
             copy.write_bytes(made or data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
     opened = []
-    monkeypatch.setattr(sample_copy, "_unpack", lambda *given: opened.append(given))
+    monkeypatch.setattr(sample_copy, "unpack", lambda *given: opened.append(given))
     assert repr(read_audit([results])) == repr(plain)
     assert opened == []
     assert len(_list(results)) == 4
