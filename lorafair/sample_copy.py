@@ -15,6 +15,7 @@ import json
 import os
 import re
 import secrets
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,7 @@ from lorafair.sample_table import Table, list_columns, list_shared, pack, unpack
 MUCH = 64_000_000
 """Bytes of samples files from which on several processes read them."""
 _CODE = (answer, expression, group_mapping, sample_column, sample_line, sample_table)
+_MAKING = threading.Lock()  # one thread makes the key, the others wait for it
 _ENDING = re.compile(r"[0-9a-f]{32}\.parquet")
 
 
@@ -136,6 +138,11 @@ def _make_key(key: bytes, digest: bytes, path: Path, task: str, metadata: Mappin
 @cache
 def find_key() -> bytes | None:
     """This user's key, made when first asked for, for copies by this code; None where there is no place for it."""
+    with _MAKING:
+        return _read_key()
+
+
+def _read_key() -> bytes | None:
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lorafair"
     path = folder / "copies.key"
     try:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lorafair.answer import Answers
 from lorafair.sample_column import Columns, Shared
@@ -102,19 +103,20 @@ def list_columns(table: Table, shared: Shared) -> Columns:
         return shared.keep(name, told["digests"][name], make(name)) if found is None else found
 
     def numbers(name: str) -> list[Any]:
-        return list(table.columns.column(name).to_numpy().tolist())
+        return list(_read_numbers(table.columns.column(name).combine_chunks()).tolist())
 
     def texts(name: str, read: Any = None) -> list[Any]:
         column = table.columns.column(name).combine_chunks()
         words = [read(word) if read else word for word in column.dictionary.to_pylist()]
-        codes = column.indices.to_numpy(zero_copy_only=False)
+        codes = _read_numbers(column.indices)
         if column.null_count:
-            codes = np.nan_to_num(codes, nan=len(words)).astype(np.intp)
+            bits = np.unpackbits(np.frombuffer(column.indices.buffers()[0], np.uint8), bitorder="little")
+            codes = np.where(bits[column.offset : column.offset + len(column)], codes, len(words))
         return list(np.fromiter([*words, None], dtype=object, count=len(words) + 1)[codes].tolist())
 
     def lists(name: str) -> list[list[float]]:
         column = table.columns.column(name).combine_chunks()
-        flat, ends = column.values.to_numpy(), column.offsets.to_numpy()
+        flat, ends = _read_numbers(column.values), _read_numbers(column.offsets)
         wide = len(flat) // max(1, len(column))
         if wide and np.array_equal(ends, np.arange(0, len(flat) + wide, wide)):
             return list(flat.reshape(-1, wide).tolist())
@@ -139,3 +141,9 @@ def list_columns(table: Table, shared: Shared) -> Columns:
         told["notes"],
         **{name: told[name] for name in _TOLD},
     )
+
+
+def _read_numbers(array: Any) -> NDArray[Any]:
+    """An Arrow array's numbers, whatever stands where there is none; its ``to_numpy`` would import pandas."""
+    kind = np.dtype(str(array.type).replace("double", "float64"))
+    return np.frombuffer(array.buffers()[1], kind, len(array), array.offset * kind.itemsize)

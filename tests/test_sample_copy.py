@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import runpy
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from lorafair import content, sample_copy
+from lorafair.answer import Answers
 from lorafair.errors import LorafairError
 from lorafair.leaderboard.render import render_json
 from lorafair.leaderboard.row import build_rows
+from lorafair.sample_column import Columns, Shared, digest_list
+from lorafair.sample_table import list_columns, list_shared, pack, unpack
 from lorafair.samples import read_audit
 
 write_audit = runpy.run_path(str(Path(__file__).parent / "report" / "conftest.py"))["write_audit"]
@@ -163,6 +168,33 @@ def test_the_key_is_the_user_s_alone(results: Path) -> None:
     key = results.parent / "cache" / "lorafair" / "copies.key"
     assert key.stat().st_mode & 0o777 == 0o600
     assert len(key.read_bytes()) == 32
+
+
+def test_threads_that_ask_at_once_get_one_key(results: Path) -> None:
+    for _ in range(20):
+        sample_copy.find_key.cache_clear()
+        (results.parent / "cache" / "lorafair" / "copies.key").unlink(missing_ok=True)
+        with ThreadPoolExecutor(4) as pool:
+            keys = {key.result() for key in [pool.submit(sample_copy.find_key) for _ in range(8)]}
+        assert len(keys) == 1
+        assert None not in keys
+
+
+def test_lists_of_any_form_come_back(results: Path) -> None:
+    """Options of different numbers, none at all, documents without a label or an answer, names with dots."""
+    label, table = ["a", None, "é", None], [[-0.5, -1.0], [], [-1.0, -2.0, -3.0], [math.nan]]
+    for logprobs in (table, [[-0.5, -1.0]] * 4, [[]] * 4, [[1.0], [2.0, 3.0], [], [4.0, 5.0]]):
+        given = Answers(label, label[::-1], logprobs, [0.5, math.nan, -0.0, math.inf], [None] * 4, ("a", "é"), "a")
+        lists = [1, 2, 5, 3], ["k"] * 4, ["c", "d", "c", "e"], [{"g": ["x", "y"]}, {}, {"h": ["x"]}, {}]
+        values = {"a": [1.0, 0.1, math.nan, 2.0], "a.b": [0.0] * 4}
+        scored = [("toxicity_x", "toxicity_y"), (), ("toxicity_x", "toxicity_z"), ()]
+        wanted = Columns(
+            *lists, values, scored, [0, 9, 4, 2**40], given, ["m"], ["n"], {"a": True}, {"a": "A"}, {"a": 1}
+        )
+        digests = {name: digest_list(getattr(*held)) for name, held in list_shared(wanted).items()}
+        shared = Shared()
+        for _ in range(2):  # nothing is held, then all that files share
+            assert repr(list_columns(unpack(pack(wanted, digests), shared), shared)) == repr(wanted)
 
 
 def test_small_files_are_read_as_they_are(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
