@@ -10,7 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lorafair.errors import did_you_mean
 
@@ -37,6 +41,12 @@ class Answers:
     classes: tuple[str, ...]
     positive: str | None = None
     notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def matrix(self) -> NDArray[np.float64] | None:
+        """(n, K) ``logprobs`` where every document has the same K options, at least one; None otherwise."""
+        wide = set(map(len, self.logprobs))
+        return np.array(self.logprobs, dtype=np.float64) if len(wide) == 1 and wide != {0} else None
 
 
 def read_answers(

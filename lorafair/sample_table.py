@@ -114,20 +114,22 @@ def list_columns(table: Table, shared: Shared) -> Columns:
             codes = np.where(bits[column.offset : column.offset + len(column)], codes, len(words))
         return list(np.fromiter([*words, None], dtype=object, count=len(words) + 1)[codes].tolist())
 
-    def lists(name: str) -> list[list[float]]:
+    def lists(name: str) -> tuple[list[list[float]], NDArray[np.float64] | None]:
         column = table.columns.column(name).combine_chunks()
         flat, ends = _read_numbers(column.values), _read_numbers(column.offsets)
         wide = len(flat) // max(1, len(column))
         if wide and np.array_equal(ends, np.arange(0, len(flat) + wide, wide)):
-            return list(flat.reshape(-1, wide).tolist())
+            matrix = flat.reshape(-1, wide)
+            return matrix.tolist(), matrix
         listed = flat.tolist()
-        return [listed[start:end] for start, end in pairwise(ends.tolist())]
+        return [listed[start:end] for start, end in pairwise(ends.tolist())], None
 
     answers = None
     if "answers" in told:
-        rest = told["answers"]
-        listed = share("label", texts), texts("answer"), lists("logprobs"), share("prob", numbers), share("twin", texts)
+        rest, (logprobs, matrix) = told["answers"], lists("logprobs")
+        listed = share("label", texts), texts("answer"), logprobs, share("prob", numbers), share("twin", texts)
         answers = Answers(*listed, tuple(rest["classes"]), rest["positive"], rest["notes"])
+        answers.matrix = matrix
     return Columns(
         share("doc_id", numbers),
         share("key", lambda name: table.columns.column(name).to_pylist()),
