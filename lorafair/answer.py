@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,24 +28,19 @@ class Answers:
 
     ``labels`` and ``answers``: names of ``classes``, or where these are empty (every document has options of its own)
     the option's number as text; None where not known.  ``logprobs``: per document the log-probability (nats) of each
-    option, normalised over the options; empty where not known.  ``probs``: probability of the positive class where the
-    task itself gives it.  ``twins``: the pair that a document belongs to.  ``positive``: the class that rates speak of.
+    option, normalised over the options, empty where not known; one (n, K) array where all documents have K of them.
+    ``probs``: probability of the positive class where the task itself gives it.  ``twins``: the pair that a document
+    belongs to.  ``positive``: the class that rates speak of.
     """
 
     labels: list[str | None]
     answers: list[str | None]
-    logprobs: list[list[float]]
+    logprobs: list[list[float]] | NDArray[np.float64]
     probs: list[float]
     twins: list[str | None]
     classes: tuple[str, ...]
     positive: str | None = None
     notes: list[str] = field(default_factory=list)
-
-    @cached_property
-    def matrix(self) -> NDArray[np.float64] | None:
-        """(n, K) ``logprobs`` where every document has the same K options, at least one; None otherwise."""
-        wide = set(map(len, self.logprobs))
-        return np.array(self.logprobs, dtype=np.float64) if len(wide) == 1 and wide != {0} else None
 
 
 def read_answers(
@@ -97,6 +91,8 @@ def read_answers(
             f"({'so called' if found.positive == '1' else 'the last'} of {', '.join(map(repr, found.classes))}; "
             f"`positive:` in the task's metadata says otherwise)"
         )
+    if len(set(map(len, found.logprobs))) == 1:
+        found.logprobs = np.array(found.logprobs, dtype=np.float64)
     return found
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,9 @@ class Columns:
     keys: list[str]
     clusters: list[str]
     groups: list[dict[str, list[str]]]
-    values: dict[str, list[float]]
+    values: dict[str, Sequence[float]]
     scored: list[tuple[str, ...]]
-    starts: list[int]
+    starts: Sequence[int]
     answers: Answers | None = None
     model_notes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -121,9 +122,9 @@ def read_columns(path: Path, data: bytes, task: str, metadata: Mapping[str, Any]
         [f"{number}:{sample.get('doc_hash', '')}" for number, sample in first.items()],
         [read_cluster(sample) for sample in samples],
         [read_groups(sample, path, faults) for sample in samples],
-        {metric: [row.get(metric, math.nan) for row in documents.values()] for metric in metrics},
+        {metric: array("d", [row.get(metric, math.nan) for row in documents.values()]) for metric in metrics},
         [tuple(m for m in s["metrics"] if isinstance(m, str) and m.startswith("toxicity_")) for s in samples],
-        list(starts.values()),
+        array("q", starts.values()),
         answers,
         about,
         notes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -60,7 +61,11 @@ def pack(columns: Columns, digests: Mapping[str, str]) -> bytes:
         one = columns.answers
         texts |= {"label": one.labels, "answer": one.answers, "twin": one.twins}  # type: ignore[dict-item]
         arrays["prob"] = pyarrow.array(one.probs, pyarrow.float64())
-        arrays["logprobs"] = pyarrow.array(one.logprobs, pyarrow.list_(pyarrow.float64()))
+        if isinstance(one.logprobs, np.ndarray):
+            ends = np.arange(len(one.logprobs) + 1, dtype=np.int32) * one.logprobs.shape[1]
+            arrays["logprobs"] = pyarrow.ListArray.from_arrays(ends, one.logprobs.ravel())
+        else:
+            arrays["logprobs"] = pyarrow.array(one.logprobs, pyarrow.list_(pyarrow.float64()))
         told["answers"] = {"classes": one.classes, "positive": one.positive, "notes": one.notes}
     arrays |= {name: pyarrow.array(each, pyarrow.string()).dictionary_encode() for name, each in texts.items()}
     arrays["start"] = pyarrow.array(columns.starts, pyarrow.int64())
@@ -102,6 +107,9 @@ def list_columns(table: Table, shared: Shared) -> Columns:
         found = shared.find(name, told["digests"][name])
         return shared.keep(name, told["digests"][name], make(name)) if found is None else found
 
+    def raw(name: str) -> bytes:
+        return _read_numbers(table.columns.column(name).combine_chunks()).tobytes()
+
     def numbers(name: str) -> list[Any]:
         return list(_read_numbers(table.columns.column(name).combine_chunks()).tolist())
 
@@ -114,30 +122,28 @@ def list_columns(table: Table, shared: Shared) -> Columns:
             codes = np.where(bits[column.offset : column.offset + len(column)], codes, len(words))
         return list(np.fromiter([*words, None], dtype=object, count=len(words) + 1)[codes].tolist())
 
-    def lists(name: str) -> tuple[list[list[float]], NDArray[np.float64] | None]:
+    def lists(name: str) -> list[list[float]] | NDArray[np.float64]:
         column = table.columns.column(name).combine_chunks()
         flat, ends = _read_numbers(column.values), _read_numbers(column.offsets)
-        wide = len(flat) // max(1, len(column))
-        if wide and np.array_equal(ends, np.arange(0, len(flat) + wide, wide)):
-            matrix = flat.reshape(-1, wide)
-            return matrix.tolist(), matrix
+        wide = np.diff(ends)
+        if (wide == wide[0]).all():
+            return flat.reshape(len(wide), wide[0])
         listed = flat.tolist()
-        return [listed[start:end] for start, end in pairwise(ends.tolist())], None
+        return [listed[start:end] for start, end in pairwise(ends.tolist())]
 
     answers = None
     if "answers" in told:
-        rest, (logprobs, matrix) = told["answers"], lists("logprobs")
-        listed = share("label", texts), texts("answer"), logprobs, share("prob", numbers), share("twin", texts)
+        rest = told["answers"]
+        listed = share("label", texts), texts("answer"), lists("logprobs"), share("prob", numbers), share("twin", texts)
         answers = Answers(*listed, tuple(rest["classes"]), rest["positive"], rest["notes"])
-        answers.matrix = matrix
     return Columns(
         share("doc_id", numbers),
         share("key", lambda name: table.columns.column(name).to_pylist()),
         share("cluster", texts),
         share("groups", lambda name: texts(name, json.loads)),
-        {metric: numbers(f"value {k}") for k, metric in enumerate(told["values"])},
+        {metric: array("d", raw(f"value {k}")) for k, metric in enumerate(told["values"])},
         share("scored", lambda name: texts(name, lambda text: tuple(json.loads(text)))),
-        numbers("start"),
+        array("q", raw("start")),
         answers,
         told["model_notes"],
         told["notes"],
@@ -145,7 +151,7 @@ def list_columns(table: Table, shared: Shared) -> Columns:
     )
 
 
-def _read_numbers(array: Any) -> NDArray[Any]:
+def _read_numbers(column: Any) -> NDArray[Any]:
     """An Arrow array's numbers, whatever stands where there is none; its ``to_numpy`` would import pandas."""
-    kind = np.dtype(str(array.type).replace("double", "float64"))
-    return np.frombuffer(array.buffers()[1], kind, len(array), array.offset * kind.itemsize)
+    kind = np.dtype(str(column.type).replace("double", "float64"))
+    return np.frombuffer(column.buffers()[1] or b"", kind, len(column), column.offset * kind.itemsize)

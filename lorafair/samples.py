@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,7 @@ class Samples:
     keys: list[str]
     clusters: list[str]
     groups: list[dict[str, list[str]]]
-    values: dict[str, list[float]]
+    values: dict[str, Sequence[float]]
     direction: dict[str, bool | None]
     labels: dict[str, str]
     scorer_gap: dict[str, dict[str, float]]
@@ -55,7 +55,7 @@ class Samples:
     failed: dict[str, str] = field(default_factory=dict)  # metric without a number -> why its scorer failed
     answers: Answers | None = None
     path: Path | None = None
-    starts: list[int] = field(default_factory=list)
+    starts: Sequence[int] = ()
     exploratory: frozenset[str] = frozenset()
     partial: dict[str, int] = field(default_factory=dict)
     conditions: frozenset[str] = frozenset()  # attributes that are no people, as the task says

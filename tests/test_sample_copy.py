@@ -6,9 +6,11 @@ import json
 import math
 import os
 import runpy
+from array import array
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lorafair import content, sample_copy
@@ -35,7 +37,8 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(content, "SMALL", 0)
     sample_copy.find_key.cache_clear()
     write_audit(tmp_path / "results", {"base": {}, "lora": {"rank": 8, "shift": {"men": 0.3}}}, TASKS, templates=12)
-    yield tmp_path / "results"
+    with np.printoptions(precision=17, floatmode="unique", threshold=10**9):  # what is compared as text is whole
+        yield tmp_path / "results"
     sample_copy.find_key.cache_clear()
 
 
@@ -183,14 +186,14 @@ def test_threads_that_ask_at_once_get_one_key(results: Path) -> None:
 def test_lists_of_any_form_come_back(results: Path) -> None:
     """Options of different numbers, none at all, documents without a label or an answer, names with dots."""
     label, table = ["a", None, "é", None], [[-0.5, -1.0], [], [-1.0, -2.0, -3.0], [math.nan]]
-    for logprobs in (table, [[-0.5, -1.0]] * 4, [[]] * 4, [[1.0], [2.0, 3.0], [], [4.0, 5.0]]):
+    pairs = np.array([[-0.5, -1.0], [-0.1, math.nan], [-0.3, -math.inf], [-0.7, -0.2]])
+    for logprobs in (table, [[1.0], [2.0, 3.0], [], [4.0, 5.0]], pairs, np.empty((4, 0))):
         given = Answers(label, label[::-1], logprobs, [0.5, math.nan, -0.0, math.inf], [None] * 4, ("a", "é"), "a")
         lists = [1, 2, 5, 3], ["k"] * 4, ["c", "d", "c", "e"], [{"g": ["x", "y"]}, {}, {"h": ["x"]}, {}]
-        values = {"a": [1.0, 0.1, math.nan, 2.0], "a.b": [0.0] * 4}
+        values = {"a": array("d", [1.0, 0.1, math.nan, 2.0]), "a.b": array("d", [0.0] * 4)}
+        starts = array("q", [0, 9, 4, 2**40])
         scored = [("toxicity_x", "toxicity_y"), (), ("toxicity_x", "toxicity_z"), ()]
-        wanted = Columns(
-            *lists, values, scored, [0, 9, 4, 2**40], given, ["m"], ["n"], {"a": True}, {"a": "A"}, {"a": 1}
-        )
+        wanted = Columns(*lists, values, scored, starts, given, ["m"], ["n"], {"a": True}, {"a": "A"}, {"a": 1})
         digests = {name: digest_list(getattr(*held)) for name, held in list_shared(wanted).items()}
         shared = Shared()
         for _ in range(2):  # nothing is held, then all that files share

@@ -29,7 +29,7 @@ class Frame:
             self.rows[id(samples.keys)] = np.array([self.place[key] for key in samples.keys], dtype=np.intp)
         return self.rows[id(samples.keys)]
 
-    def spread(self, samples: Samples, values: Sequence[float]) -> Floats:
+    def spread(self, samples: Samples, values: Sequence[float] | Floats) -> Floats:
         """A model's values (one for each of its own documents) over all N, NaN where it has none."""
         found = np.full(len(self.place), np.nan)
         found[self.find_rows(samples)] = values
@@ -104,8 +104,8 @@ def build_tables(found: Sequence[Samples], frame: Frame) -> dict[str, Table]:
     for one, given in zip(found, answers, strict=True):
         answer = frame.spread(one, _code(given.answers, given.classes, classes))
         logprob = np.full((len(frame.place), wide), np.nan) if likely else None
-        if logprob is not None and given.matrix is not None and given.matrix.shape[1] == wide:
-            logprob[frame.find_rows(one)] = given.matrix
+        if logprob is not None and isinstance(given.logprobs, np.ndarray):
+            logprob[frame.find_rows(one), : given.logprobs.shape[1]] = given.logprobs
         elif logprob is not None:
             for key, row in zip(one.keys, given.logprobs, strict=True):
                 logprob[frame.place[key], : len(row)] = row
@@ -138,7 +138,8 @@ def note_positives(task: str, found: Sequence[Samples]) -> None:
 
 def _measure_options(answers: Answers) -> int:
     """The most options that a document has."""
-    return max(map(len, answers.logprobs), default=0) if answers.matrix is None else answers.matrix.shape[1]
+    found = answers.logprobs
+    return found.shape[1] if isinstance(found, np.ndarray) else max(map(len, found), default=0)
 
 
 def _code(names: Sequence[str | None], own: tuple[str, ...], classes: tuple[str, ...]) -> Floats:
@@ -152,21 +153,21 @@ def _code(names: Sequence[str | None], own: tuple[str, ...], classes: tuple[str,
 
 def _find_top(logprob: Floats) -> Floats:
     """(N,) probability of the most likely option, NaN where there is none."""
-    return np.exp(np.fmax.reduce(logprob, axis=1))
+    return np.asarray(np.exp(np.fmax.reduce(logprob, axis=1)))
 
 
 def _code_twins(found: Sequence[Samples], frame: Frame) -> NDArray[np.intp] | None:
     """(N,) the pair of each document, -1 for none; None where no two documents are twins."""
     pairs: dict[int, str] = {}
     last: tuple[list[str], list[str | None]] | None = None
-    for one in (one for one in found if one.answers is not None):
-        if last is None or last[0] is not one.keys or last[1] is not one.answers.twins:
-            last = one.keys, one.answers.twins
-            pairs |= {frame.place[key]: pair for key, pair in zip(*last, strict=True) if pair is not None}
+    for keys, twins in ((one.keys, one.answers.twins) for one in found if one.answers is not None):
+        if last is None or last[0] is not keys or last[1] is not twins:  # not those of the model before
+            last = keys, twins
+            pairs |= {frame.place[key]: pair for key, pair in zip(keys, twins, strict=True) if pair is not None}
     numbers = {pair: k for k, pair in enumerate(dict.fromkeys(pairs.values()))}
     if len(numbers) == len(pairs):
         return None
-    twins = np.full(len(frame.place), -1, dtype=np.intp)
+    twin = np.full(len(frame.place), -1, dtype=np.intp)
     for row, pair in pairs.items():
-        twins[row] = numbers[pair]
-    return twins
+        twin[row] = numbers[pair]
+    return twin

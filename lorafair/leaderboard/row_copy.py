@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import re
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -90,12 +91,12 @@ def _digest(value: Any, known: dict[int, bytes] | None = None) -> bytes:
     if is_dataclass(value):
         for one in fields(value):
             if one.name not in _LEFT_OUT:
-                name = "matrix" if one.name == "logprobs" and getattr(value, "matrix", None) is not None else one.name
-                said.update(name.encode() + _digest(getattr(value, name), known))
+                said.update(one.name.encode() + _digest(getattr(value, one.name), known))
     elif isinstance(value, dict):
         for name, each in value.items():
             said.update(_digest(name) + _digest(each, known))
-    elif isinstance(value, np.ndarray):
+    elif isinstance(value, np.ndarray | array):
+        value = np.asarray(value)
         said.update(f"{value.dtype} {value.shape} ".encode() + np.ascontiguousarray(value).tobytes())
     elif isinstance(value, set | frozenset):
         said.update(repr(sorted(value)).encode())
