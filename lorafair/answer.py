@@ -12,6 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lorafair.errors import did_you_mean
 
 Sample = Mapping[str, Any]
@@ -25,13 +28,14 @@ class Answers:
 
     ``labels`` and ``answers``: names of ``classes``, or where these are empty (every document has options of its own)
     the option's number as text; None where not known.  ``logprobs``: per document the log-probability (nats) of each
-    option, normalised over the options; empty where not known.  ``probs``: probability of the positive class where the
-    task itself gives it.  ``twins``: the pair that a document belongs to.  ``positive``: the class that rates speak of.
+    option, normalised over the options, empty where not known; one (n, K) array where all documents have K of them.
+    ``probs``: probability of the positive class where the task itself gives it.  ``twins``: the pair that a document
+    belongs to.  ``positive``: the class that rates speak of.
     """
 
     labels: list[str | None]
     answers: list[str | None]
-    logprobs: list[list[float]]
+    logprobs: list[list[float]] | NDArray[np.float64]
     probs: list[float]
     twins: list[str | None]
     classes: tuple[str, ...]
@@ -87,6 +91,8 @@ def read_answers(
             f"({'so called' if found.positive == '1' else 'the last'} of {', '.join(map(repr, found.classes))}; "
             f"`positive:` in the task's metadata says otherwise)"
         )
+    if len(set(map(len, found.logprobs))) == 1:
+        found.logprobs = np.array(found.logprobs, dtype=np.float64)
     return found
 
 

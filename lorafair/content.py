@@ -1,4 +1,4 @@
-"""Samples files read one after the other, each while the one before it is worked on."""
+"""Samples files read one after the other, the next ones while one is worked on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
+T = TypeVar("T")
 AHEAD = 3
 """Files that are held while one is worked on."""
 SMALL = 262_144
@@ -19,22 +21,27 @@ Content = tuple[bytes, bytes | None]
 
 
 @contextlib.contextmanager
-def read_ahead(paths: Sequence[Path]) -> Iterator[Callable[[Path], Content]]:
-    """:func:`read_content` for files that are asked for in this order, by a thread that ends with the block."""
-    waiting: dict[Path, Future[Content]] = {}
-    left = iter(paths)
-    with ThreadPoolExecutor(1) as pool:
+def read_ahead(paths: Sequence[Path], read: Callable[[Path], T]) -> Iterator[Callable[[Path], T]]:
+    """``read`` for files that are asked for in this order, by two threads that end with the block.
 
-        def read(path: Path) -> Content:
+    Args:
+        paths: of the files; others may be asked for too, and are then read here.
+        read: such as :func:`read_content`; what it raises comes to who asks for the file.
+    """
+    waiting: dict[Path, Future[T]] = {}
+    left = iter(paths)
+    with ThreadPoolExecutor(2) as pool:
+
+        def take(path: Path) -> T:
             for one in islice(left, max(0, AHEAD - len(waiting))):
-                waiting[one] = pool.submit(read_content, one)
+                waiting[one] = pool.submit(read, one)
             known = waiting.pop(path, None)
-            return read_content(path) if known is None else known.result()
+            return read(path) if known is None else known.result()
 
         try:
-            yield read
+            yield take
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
 
 
 def read_content(path: Path) -> Content:

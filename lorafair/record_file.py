@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 
+from pydantic_core import to_json
+
 from lorafair.records import Record
+
+
+def dump_record(record: Record) -> str:
+    """A record as one line of JSON; NaN and infinity are null."""
+    return to_json(record, by_alias=True, inf_nan_mode="null").decode()
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
@@ -19,6 +24,6 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
     import jsonlines
 
     part = path.with_name(f".{path.name}.part")
-    with jsonlines.open(part, mode="w", dumps=partial(json.dumps, ensure_ascii=False, allow_nan=False)) as file:
-        file.write_all(record.model_dump(mode="json", by_alias=True) for record in records)
+    with jsonlines.open(part, mode="w", dumps=dump_record) as file:
+        file.write_all(records)
     part.replace(path)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from pydantic_core import to_json
 
 from lorafair.answer import GIVEN, Answers, read_answers
 from lorafair.group_mapping import map_samples
@@ -33,9 +36,9 @@ class Columns:
     keys: list[str]
     clusters: list[str]
     groups: list[dict[str, list[str]]]
-    values: dict[str, list[float]]
+    values: dict[str, Sequence[float]]
     scored: list[tuple[str, ...]]
-    starts: list[int]
+    starts: Sequence[int]
     answers: Answers | None = None
     model_notes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -45,7 +48,7 @@ class Columns:
 
 
 class Shared:
-    """Lists that many files agree on (keys, clusters, groups), held once: what is equal is the same object."""
+    """Lists that many files agree on (keys, groups, labels, …), held once: what is equal is the same object."""
 
     def __init__(self) -> None:
         self._lists: dict[tuple[str, str], list[Any]] = {}
@@ -60,9 +63,12 @@ class Shared:
 
 
 def digest_list(found: list[Any]) -> str:
-    """What tells a list of texts or of groups from every other one."""
-    text = json.dumps(found, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    """What tells a list of texts, numbers or groups from every other one."""
+    try:
+        text = to_json(found)
+    except ValueError:  # text that is no Unicode
+        text = json.dumps(found, ensure_ascii=True).encode("ascii")
+    return hashlib.sha256(text).hexdigest()
 
 
 def read_columns(path: Path, data: bytes, task: str, metadata: Mapping[str, Any], faults: list[str]) -> Columns | None:
@@ -116,9 +122,9 @@ def read_columns(path: Path, data: bytes, task: str, metadata: Mapping[str, Any]
         [f"{number}:{sample.get('doc_hash', '')}" for number, sample in first.items()],
         [read_cluster(sample) for sample in samples],
         [read_groups(sample, path, faults) for sample in samples],
-        {metric: [row.get(metric, math.nan) for row in documents.values()] for metric in metrics},
+        {metric: array("d", [row.get(metric, math.nan) for row in documents.values()]) for metric in metrics},
         [tuple(m for m in s["metrics"] if isinstance(m, str) and m.startswith("toxicity_")) for s in samples],
-        list(starts.values()),
+        array("q", starts.values()),
         answers,
         about,
         notes,

@@ -15,24 +15,46 @@ import json
 import os
 import re
 import secrets
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from lorafair import answer, content, expression, group_mapping, sample_column, sample_line
-from lorafair.answer import Answers
-from lorafair.content import Content, read_content
+from lorafair import answer, content, expression, group_mapping, sample_column, sample_line, sample_table
+from lorafair.content import read_content
 from lorafair.fork import count_processes, share_work
 from lorafair.group_mapping import find_mapping
 from lorafair.sample_column import Columns, Shared, digest_list, read_columns
+from lorafair.sample_table import Table, list_columns, list_shared, pack, unpack
 
 MUCH = 64_000_000
 """Bytes of samples files from which on several processes read them."""
-_CODE = (answer, expression, group_mapping, sample_column, sample_line)
-_TOLD = ("direction", "labels", "blank")
-_LISTS = ("keys", "clusters", "groups")
+_CODE = (answer, expression, group_mapping, sample_column, sample_line, sample_table)
+_MAKING = threading.Lock()  # one thread makes the key, the others wait for it
+_ENDING = re.compile(r"[0-9a-f]{32}\.parquet")
+
+
+class Source(NamedTuple):
+    """A samples file as it was read: its bytes, what its copy is signed with (None: no copy), and the copy."""
+
+    data: bytes
+    key: bytes | None
+    table: Table | None
+
+
+def open_samples(path: Path, task: str, metadata: Mapping[str, Any], shared: Shared) -> Source:
+    """A samples file's bytes, and its copy where there is one; what threads do ahead of :func:`load_columns`.
+
+    Raises:
+        OSError: if the file cannot be read.
+    """
+    data, hashed = read_content(path)
+    key = find_key() if hashed is not None else None
+    if key is None or hashed is None:
+        return Source(data, None, None)
+    key = _make_key(key, hashed, path, task, metadata)
+    return Source(data, key, _read(path, key, shared))
 
 
 def load_columns(
@@ -41,7 +63,7 @@ def load_columns(
     metadata: Mapping[str, Any],
     shared: Shared,
     faults: list[str],
-    read: Callable[[Path], Content] | None = None,
+    read: Callable[[Path], Source] | None = None,
 ) -> Columns | None:
     """The columns of a samples file, from its copy where there is one; otherwise a copy is written.
 
@@ -52,27 +74,25 @@ def load_columns(
         path: the samples file.
         task, metadata, faults: of :func:`lorafair.sample_column.read_columns`.
         shared: lists that other files of the audit hold too.
-        read: of :func:`lorafair.content.read_ahead`, where several files are read.
+        read: :func:`open_samples` by :func:`lorafair.content.read_ahead`, where several files are read.
 
     Raises:
         OSError: if the file cannot be read.
     """
-    data, hashed = (read or read_content)(path)
-    key = find_key() if hashed is not None else None
-    if key is not None and hashed is not None:
-        key = _make_key(key, hashed, path, task, metadata)
-        found = _read(path, key, shared)
-        if found is not None:
-            return found
+    data, key, table = read(path) if read else open_samples(path, task, metadata, shared)
+    if table is not None:
+        with contextlib.suppress(Exception):  # whatever is wrong with a copy, the samples are there
+            return list_columns(table, shared)
     before = len(faults)
     columns = read_columns(path, data, task, metadata, faults)
     if columns is None:
         return None
-    digests = {name: digest_list(getattr(columns, name)) for name in _LISTS}
+    lists = list_shared(columns)
+    digests = {name: digest_list(getattr(holder, attribute)) for name, (holder, attribute) in lists.items()}
     if key is not None and len(faults) == before:
         _write(path, key, columns, digests)
-    for name, digest in digests.items():
-        setattr(columns, name, shared.keep(name, digest, getattr(columns, name)))
+    for name, (holder, attribute) in lists.items():
+        setattr(holder, attribute, shared.keep(name, digests[name], getattr(holder, attribute)))
     return columns
 
 
@@ -118,6 +138,11 @@ def _make_key(key: bytes, digest: bytes, path: Path, task: str, metadata: Mappin
 @cache
 def find_key() -> bytes | None:
     """This user's key, made when first asked for, for copies by this code; None where there is no place for it."""
+    with _MAKING:
+        return _read_key()
+
+
+def _read_key() -> bytes | None:
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lorafair"
     path = folder / "copies.key"
     try:
@@ -138,22 +163,21 @@ def find_key() -> bytes | None:
 
 
 def _list_copies(path: Path) -> list[Path]:
-    pattern = re.compile(rf"{re.escape(path.stem)}\.[0-9a-f]{{32}}\.parquet")
-    return [path.parent / name for name in os.listdir(path.parent) if pattern.fullmatch(name)]
+    start = f"{path.stem}."
+    names = [name for name in os.listdir(path.parent) if name.startswith(start)]
+    return [path.parent / name for name in names if _ENDING.fullmatch(name, len(start))]
 
 
 def _sign(key: bytes, data: bytes) -> str:
     return hmac.digest(key, data, "sha256").hex()[:32]
 
 
-def _read(path: Path, key: bytes, shared: Shared) -> Columns | None:
+def _read(path: Path, key: bytes, shared: Shared) -> Table | None:
     for copy in _list_copies(path):
-        if not copy.is_file():
-            continue
         try:
-            data = copy.read_bytes()
+            data = copy.read_bytes() if copy.is_file() else b""
             if hmac.compare_digest(copy.name, f"{path.stem}.{_sign(key, data)}.parquet"):
-                return _unpack(data, shared)
+                return unpack(data, shared)
         except Exception:  # whatever is wrong with a copy, the samples are there
             continue
     return None
@@ -161,7 +185,7 @@ def _read(path: Path, key: bytes, shared: Shared) -> Columns | None:
 
 def _write(path: Path, key: bytes, columns: Columns, digests: Mapping[str, str]) -> None:
     try:
-        data = _pack(columns, digests)
+        data = pack(columns, digests)
     except Exception:  # text or numbers that Parquet does not take
         return
     copy = path.with_name(f"{path.stem}.{_sign(key, data)}.parquet")
@@ -176,75 +200,3 @@ def _write(path: Path, key: bytes, columns: Columns, digests: Mapping[str, str])
     except OSError:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-
-
-def _pack(columns: Columns, digests: Mapping[str, str]) -> bytes:
-    import pyarrow
-    from pyarrow import parquet
-
-    if not all(type(number) is int for number in columns.numbers):
-        raise TypeError("document numbers that are no integers")
-    texts = {"cluster": columns.clusters}
-    texts["groups"] = [json.dumps(each, ensure_ascii=False) for each in columns.groups]
-    texts["scored"] = [json.dumps(each, ensure_ascii=False) for each in columns.scored]
-    arrays: dict[str, Any] = {"doc_id": pyarrow.array(columns.numbers, pyarrow.int64())}
-    arrays["key"] = pyarrow.array(columns.keys, pyarrow.string())
-    told: dict[str, Any] = {"model_notes": columns.model_notes, "notes": columns.notes, "digests": dict(digests)}
-    told |= {name: getattr(columns, name) for name in _TOLD}
-    if columns.answers is not None:
-        one = columns.answers
-        texts |= {"label": one.labels, "answer": one.answers, "twin": one.twins}  # type: ignore[dict-item]
-        arrays["prob"] = pyarrow.array(one.probs, pyarrow.float64())
-        arrays["logprobs"] = pyarrow.array(one.logprobs, pyarrow.list_(pyarrow.float64()))
-        told["answers"] = {"classes": one.classes, "positive": one.positive, "notes": one.notes}
-    arrays |= {name: pyarrow.array(each, pyarrow.string()).dictionary_encode() for name, each in texts.items()}
-    arrays["start"] = pyarrow.array(columns.starts, pyarrow.int64())
-    arrays |= {f"value:{m}": pyarrow.array(each, pyarrow.float64()) for m, each in columns.values.items()}
-    schema = pyarrow.table(arrays).replace_schema_metadata({"lorafair": json.dumps(told)})
-    sink = pyarrow.BufferOutputStream()
-    parquet.write_table(schema, sink, compression="zstd")
-    return bytes(sink.getvalue())
-
-
-def _unpack(data: bytes, shared: Shared) -> Columns:
-    import pyarrow
-    from pyarrow import parquet
-
-    table = parquet.read_table(pyarrow.BufferReader(data), use_threads=False)
-    told = json.loads(table.schema.metadata[b"lorafair"])
-
-    def share(name: str, make: Any) -> list[Any]:
-        found = shared.find(name, told["digests"][name])
-        return shared.keep(name, told["digests"][name], make()) if found is None else found
-
-    def numbers(name: str) -> list[Any]:
-        return list(table.column(name).to_numpy().tolist())
-
-    def texts(name: str, read: Any = None) -> list[Any]:
-        column = table.column(name).combine_chunks()
-        words = [read(word) if read else word for word in column.dictionary.to_pylist()] + [None]
-        return [words[k] for k in column.indices.fill_null(-1).to_numpy().tolist()]
-
-    def lists(name: str) -> list[list[float]]:
-        column = table.column(name).combine_chunks()
-        flat = column.values.to_numpy().tolist()
-        return [flat[start:end] for start, end in pairwise(column.offsets.to_numpy().tolist())]
-
-    answers = None
-    if "answers" in told:
-        rest = told["answers"]
-        listed = texts("label"), texts("answer"), lists("logprobs"), numbers("prob"), texts("twin")
-        answers = Answers(*listed, tuple(rest["classes"]), rest["positive"], rest["notes"])
-    return Columns(
-        numbers("doc_id"),
-        share("keys", lambda: table.column("key").to_pylist()),
-        share("clusters", lambda: texts("cluster")),
-        share("groups", lambda: texts("groups", json.loads)),
-        {n.removeprefix("value:"): numbers(n) for n in table.column_names if n.startswith("value:")},
-        texts("scored", lambda text: tuple(json.loads(text))),
-        numbers("start"),
-        answers,
-        told["model_notes"],
-        told["notes"],
-        **{name: told[name] for name in _TOLD},
-    )

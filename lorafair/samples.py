@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from lorafair.agreement import find_disagreements
 from lorafair.answer import Answers
 from lorafair.collection import collect_later
-from lorafair.content import Content, read_ahead
+from lorafair.content import read_ahead
 from lorafair.decision import Decision, read_decision
 from lorafair.errors import raise_faults
 from lorafair.identity import Model
 from lorafair.leaderboard.headless import mark_headless
 from lorafair.result_folder import ResultFile, find_label, find_results, is_labelled
 from lorafair.sample_column import Columns, Shared
-from lorafair.sample_copy import load_columns, make_copies
+from lorafair.sample_copy import Source, load_columns, make_copies, open_samples
 from lorafair.scores import read_direction, read_failures, read_scores
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Samples:
     keys: list[str]
     clusters: list[str]
     groups: list[dict[str, list[str]]]
-    values: dict[str, list[float]]
+    values: dict[str, Sequence[float]]
     direction: dict[str, bool | None]
     labels: dict[str, str]
     scorer_gap: dict[str, dict[str, float]]
@@ -55,7 +55,7 @@ class Samples:
     failed: dict[str, str] = field(default_factory=dict)  # metric without a number -> why its scorer failed
     answers: Answers | None = None
     path: Path | None = None
-    starts: list[int] = field(default_factory=list)
+    starts: Sequence[int] = ()
     exploratory: frozenset[str] = frozenset()
     partial: dict[str, int] = field(default_factory=dict)
     conditions: frozenset[str] = frozenset()  # attributes that are no people, as the task says
@@ -128,9 +128,10 @@ def read_audit(folders: Iterable[str | Path], labels: Mapping[str, str] | None =
     shared = Shared()
     wanted = [(one, task) for (_, task), one in sorted(newest.items(), key=_first)]
     with collect_later():
-        make_copies([(_name_samples(one, task), task, _read_metadata(one, task)) for one, task in wanted])
-        paths = [_name_samples(one, task) for one, task in wanted]
-        with read_ahead([path for path in paths if path.is_file()]) as read:
+        about = {_name_samples(one, task): (task, _read_metadata(one, task)) for one, task in wanted}
+        make_copies([(path, *told) for path, told in about.items()])
+        paths = [path for path in about if path.is_file()]
+        with read_ahead(paths, lambda path: open_samples(path, *about[path], shared)) as read:
             samples = [_read_samples(one, task, shared, faults, read) for one, task in wanted]
     raise_faults("The results cannot be compared", dict.fromkeys(faults))
     everyone = mark_headless(
@@ -154,7 +155,7 @@ def _read_metadata(found: ResultFile, task: str) -> dict[str, Any]:
 
 
 def _read_samples(
-    found: ResultFile, task: str, shared: Shared, faults: list[str], read: Callable[[Path], Content]
+    found: ResultFile, task: str, shared: Shared, faults: list[str], read: Callable[[Path], Source]
 ) -> Samples | None:
     path = _name_samples(found, task)
     if not path.is_file():

@@ -19,7 +19,7 @@ def test_files_come_as_they_are_in_any_order(tmp_path: Path, monkeypatch: pytest
         path.write_bytes(b"x" * k)
     paths[2].unlink()
     threads = threading.active_count()
-    with read_ahead(paths) as read:
+    with read_ahead(paths, read_content) as read:
         for k in (0, 1, 3, 5, 4):
             assert read(paths[k])[0] == b"x" * k
             hashed = hashlib.sha256(b"x" * k).digest() if k >= 3 else None

@@ -23,10 +23,10 @@ from hypothesis.extra import numpy as arrays
 from lorafair.errors import LorafairError
 from lorafair.isolation import PluginFailed, close_plugins, open_plugin
 from lorafair.leaderboard.origin import write_provenance
-from lorafair.leaderboard.render import dump_row
 from lorafair.leaderboard.row import build_rows
 from lorafair.metric import identify_metric, load_metric
 from lorafair.plugin_message import decode, encode
+from lorafair.record_file import dump_record
 from lorafair.registry import _read_registry, load_registry
 from lorafair.rescoring import score_results
 from lorafair.samples import read_audit
@@ -192,7 +192,7 @@ def audit(tmp_path):
 
 def measure_rows(audit, metric):
     found = build_rows(audit, resamples=300, metric=metric)
-    return found, [dump_row(row) for row in found.rows]
+    return found, [dump_record(row) for row in found.rows]
 
 
 def test_a_strangers_metric_gives_the_numbers_of_the_same_metric_built_in(acme, audit, tmp_path):

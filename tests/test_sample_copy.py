@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import runpy
+from array import array
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lorafair import content, sample_copy
+from lorafair.answer import Answers
 from lorafair.errors import LorafairError
 from lorafair.leaderboard.render import render_json
 from lorafair.leaderboard.row import build_rows
+from lorafair.sample_column import Columns, Shared, digest_list
+from lorafair.sample_table import list_columns, list_shared, pack, unpack
 from lorafair.samples import read_audit
 
 write_audit = runpy.run_path(str(Path(__file__).parent / "report" / "conftest.py"))["write_audit"]
@@ -30,7 +37,8 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(content, "SMALL", 0)
     sample_copy.find_key.cache_clear()
     write_audit(tmp_path / "results", {"base": {}, "lora": {"rank": 8, "shift": {"men": 0.3}}}, TASKS, templates=12)
-    yield tmp_path / "results"
+    with np.printoptions(precision=17, floatmode="unique", threshold=10**9):  # what is compared as text is whole
+        yield tmp_path / "results"
     sample_copy.find_key.cache_clear()
 
 
@@ -117,7 +125,7 @@ def test_damaged_and_foreign_copies_are_not_read(results: Path, damage: str, mon
             made = {"cut": data[:middle], "no parquet": b"x" * 99}.get(damage)
             copy.write_bytes(made or data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
     opened = []
-    monkeypatch.setattr(sample_copy, "_unpack", lambda *given: opened.append(given))
+    monkeypatch.setattr(sample_copy, "unpack", lambda *given: opened.append(given))
     assert repr(read_audit([results])) == repr(plain)
     assert opened == []
     assert len(_list(results)) == 4
@@ -163,6 +171,33 @@ def test_the_key_is_the_user_s_alone(results: Path) -> None:
     key = results.parent / "cache" / "lorafair" / "copies.key"
     assert key.stat().st_mode & 0o777 == 0o600
     assert len(key.read_bytes()) == 32
+
+
+def test_threads_that_ask_at_once_get_one_key(results: Path) -> None:
+    for _ in range(20):
+        sample_copy.find_key.cache_clear()
+        (results.parent / "cache" / "lorafair" / "copies.key").unlink(missing_ok=True)
+        with ThreadPoolExecutor(4) as pool:
+            keys = {key.result() for key in [pool.submit(sample_copy.find_key) for _ in range(8)]}
+        assert len(keys) == 1
+        assert None not in keys
+
+
+def test_lists_of_any_form_come_back(results: Path) -> None:
+    """Options of different numbers, none at all, documents without a label or an answer, names with dots."""
+    label, table = ["a", None, "é", None], [[-0.5, -1.0], [], [-1.0, -2.0, -3.0], [math.nan]]
+    pairs = np.array([[-0.5, -1.0], [-0.1, math.nan], [-0.3, -math.inf], [-0.7, -0.2]])
+    for logprobs in (table, [[1.0], [2.0, 3.0], [], [4.0, 5.0]], pairs, np.empty((4, 0))):
+        given = Answers(label, label[::-1], logprobs, [0.5, math.nan, -0.0, math.inf], [None] * 4, ("a", "é"), "a")
+        lists = [1, 2, 5, 3], ["k"] * 4, ["c", "d", "c", "e"], [{"g": ["x", "y"]}, {}, {"h": ["x"]}, {}]
+        values = {"a": array("d", [1.0, 0.1, math.nan, 2.0]), "a.b": array("d", [0.0] * 4)}
+        starts = array("q", [0, 9, 4, 2**40])
+        scored = [("toxicity_x", "toxicity_y"), (), ("toxicity_x", "toxicity_z"), ()]
+        wanted = Columns(*lists, values, scored, starts, given, ["m"], ["n"], {"a": True}, {"a": "A"}, {"a": 1})
+        digests = {name: digest_list(getattr(*held)) for name, held in list_shared(wanted).items()}
+        shared = Shared()
+        for _ in range(2):  # nothing is held, then all that files share
+            assert repr(list_columns(unpack(pack(wanted, digests), shared), shared)) == repr(wanted)
 
 
 def test_small_files_are_read_as_they_are(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,7 +77,8 @@ def _arrange_metrics(
     shape["conditions"] = frozenset().union(*(one.conditions for one in found))
     for one in metrics:
         for name, each in list_tables(one, found, frame, tables):
-            values = {label: value_documents(one, table) for label, table in each.items()}
+            usable = {label: find_usable(one, table) for label, table in each.items()}
+            values = {label: value_documents(one, table, usable[label]) for label, table in each.items()}
             if all(np.isnan(value).all() for value in values.values()):
                 continue
             whole = None if hasattr(one.function, "document_value") else one.function
@@ -87,7 +88,7 @@ def _arrange_metrics(
                 better = next((d for o in found if (d := o.direction.get(value)) is not None), None)
             column = Column(task, name, values, higher_is_better=better, **shape)
             mine = {o.model: frame.find_rows(o) for o in found}
-            unscored = {label: int((~find_usable(one, table)[mine[label]]).sum()) for label, table in each.items()}
+            unscored = {label: int((~usable[label][mine[label]]).sum()) for label in each}
             primary = one.primary and better is not None
             whole_tables = None if whole is None or _is_mean(one) else each
             columns.append(replace(column, function=whole, tables=whole_tables, primary=primary, unscored=unscored))
@@ -109,12 +110,20 @@ def find_usable(metric: Asked, table: Table) -> NDArray[np.bool_]:
     return usable
 
 
-def value_documents(metric: Asked, table: Table) -> Floats:
-    """(n,) what the metric is the mean of, or for one that is no mean 0 where it can be computed; NaN elsewhere."""
-    usable, values = find_usable(metric, table), np.full(len(table.y), np.nan)
+def value_documents(metric: Asked, table: Table, usable: NDArray[np.bool_] | None = None) -> Floats:
+    """(n,) what the metric is the mean of, or for one that is no mean 0 where it can be computed; NaN elsewhere.
+
+    Args:
+        metric: what is to be computed.
+        table: of n documents.
+        usable: (n,) :func:`find_usable` of both, where it is known already.
+    """
+    usable, values = find_usable(metric, table) if usable is None else usable, np.full(len(table.y), np.nan)
     if usable.any():
         one: Callable[[Table], Floats] | None = getattr(metric.function, "document_value", None)
-        values[usable] = one(table.take(usable)) if one else table.y[usable] if _is_mean(metric) else 0.0
+        values[usable] = (
+            one(table if usable.all() else table.take(usable)) if one else table.y[usable] if _is_mean(metric) else 0.0
+        )
     return values
 
 

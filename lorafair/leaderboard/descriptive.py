@@ -78,10 +78,15 @@ def describe_groups(
     order = {one.name: k for k, one in enumerate(metrics)}
     made.sort(key=lambda each: (each[0], order[each[1]]))
     found = [row for _, _, rows in made for row in rows]
+    known: dict[tuple[str, str, bytes], float | None] = {}  # most models answered the very same documents
     for row in (r for r in [*rows, *found] if r.kind == "gap" and r.metric in PARITY and r.task in like):
         tables = arrange_task(audit, row.task)[2]
         if tables:
-            row.label_gap = _measure_labels(tables[row.model], str(row.attribute))
+            table = tables[row.model]
+            key = row.task, str(row.attribute), table.y.tobytes()
+            if key not in known:
+                known[key] = _measure_labels(table, str(row.attribute))
+            row.label_gap = known[key]
     return found
 
 

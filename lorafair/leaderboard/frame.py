@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from lorafair.answer import Answers
 from lorafair.samples import Audit, Samples
 from lorafair.statistics.table import Floats, Table
 
@@ -28,7 +29,7 @@ class Frame:
             self.rows[id(samples.keys)] = np.array([self.place[key] for key in samples.keys], dtype=np.intp)
         return self.rows[id(samples.keys)]
 
-    def spread(self, samples: Samples, values: Sequence[float]) -> Floats:
+    def spread(self, samples: Samples, values: Sequence[float] | Floats) -> Floats:
         """A model's values (one for each of its own documents) over all N, NaN where it has none."""
         found = np.full(len(self.place), np.nan)
         found[self.find_rows(samples)] = values
@@ -63,10 +64,13 @@ def build_frame(found: Sequence[Samples]) -> Frame:
         for key, group, cluster in zip(one.keys, one.groups, one.clusters, strict=True):
             groups[place[key]], clusters[place[key]] = group, cluster
     codes = np.unique(clusters, return_inverse=True)[1].astype(np.intp)
-    attributes = sorted({attribute for group in groups for attribute in group})
-    names = {a: tuple(sorted({name for group in groups for name in group.get(a, ())})) for a in attributes}
-    matrices = {a: np.array([[name in g.get(a, ()) for name in names[a]] for g in groups]) for a in attributes}
-    return Frame(place, codes, matrices, names)
+    kinds = {id(group): group for group in groups}  # documents of one group share its dictionary
+    attributes = sorted({attribute for group in kinds.values() for attribute in group})
+    names = {a: tuple(sorted({name for g in kinds.values() for name in g.get(a, ())})) for a in attributes}
+    numbers = {kind: k for k, kind in enumerate(kinds)}
+    kind = np.fromiter((numbers[id(group)] for group in groups), np.intp, len(groups))
+    members = {a: [[name in g.get(a, ()) for name in names[a]] for g in kinds.values()] for a in attributes}
+    return Frame(place, codes, {a: np.array(each)[kind] for a, each in members.items()}, names)
 
 
 def build_tables(found: Sequence[Samples], frame: Frame) -> dict[str, Table]:
@@ -85,28 +89,28 @@ def build_tables(found: Sequence[Samples], frame: Frame) -> dict[str, Table]:
     classes = known[0] if len(set(known)) == 1 else tuple(sorted({name for each in known for name in each}))
     if any(not each for each in known):
         classes = ()
-    wide = max((len(row) for each in answers for row in each.logprobs), default=0)
-    likely = wide > 0 and len(set(known)) == 1 and all(any(each.logprobs) for each in answers)
+    wide = max(_measure_options(each) for each in answers)
+    likely = len(set(known)) == 1 and all(_measure_options(each) for each in answers)
     positives = {each.positive for each in answers}
     positive = positives.pop() if len(positives) == 1 else None
     twins = _code_twins(found, frame)
     label = np.full(len(frame.place), np.nan)
-    for one in reversed(found):
-        told = frame.spread(one, _code(one.answers.labels, one.answers.classes, classes) if one.answers else [])
-        label = np.where(np.isnan(told), label, told)
+    seen = set[tuple[int, int, tuple[str, ...]]]()  # most models have the very same labels
+    for one, given in zip(found, answers, strict=True):
+        if (same := (id(one.keys), id(given.labels), given.classes)) not in seen:
+            seen.add(same)
+            label = np.where(np.isnan(label), frame.spread(one, _code(given.labels, given.classes, classes)), label)
     tables = {}
     for one, given in zip(found, answers, strict=True):
         answer = frame.spread(one, _code(given.answers, given.classes, classes))
         logprob = np.full((len(frame.place), wide), np.nan) if likely else None
-        if logprob is not None and all(len(row) == wide for row in given.logprobs):
-            logprob[frame.find_rows(one)] = given.logprobs
+        if logprob is not None and isinstance(given.logprobs, np.ndarray):
+            logprob[frame.find_rows(one), : given.logprobs.shape[1]] = given.logprobs
         elif logprob is not None:
             for key, row in zip(one.keys, given.logprobs, strict=True):
                 logprob[frame.place[key], : len(row)] = row
         code = classes.index(positive) if positive in classes else None
-        prob = frame.spread(one, given.probs)
-        if logprob is not None and code is not None:
-            prob = np.exp(logprob[:, code])
+        prob = frame.spread(one, given.probs) if logprob is None or code is None else np.exp(logprob[:, code])
         tables[one.model] = Table(
             np.where(np.isnan(answer), np.nan, label),
             frame.cluster,
@@ -132,29 +136,38 @@ def note_positives(task: str, found: Sequence[Samples]) -> None:
         found[0].notes.append(note)
 
 
-def _code(names: Sequence[str | None], own: tuple[str, ...], classes: tuple[str, ...]) -> list[float]:
+def _measure_options(answers: Answers) -> int:
+    """The most options that a document has."""
+    found = answers.logprobs
+    return found.shape[1] if isinstance(found, np.ndarray) else max(map(len, found), default=0)
+
+
+def _code(names: Sequence[str | None], own: tuple[str, ...], classes: tuple[str, ...]) -> Floats:
     """Names as codes, NaN for None; without common classes the number of the option among the model's ``own``."""
-    codes = {name: float(k) for k, name in enumerate(classes or own)}
-    return [np.nan if name is None else codes[name] if codes else float(name) for name in names]
+    codes: dict[str | None, float] = {name: float(k) for k, name in enumerate(classes or own)}
+    if not codes:
+        return np.array([np.nan if name is None else float(name) for name in names])
+    codes[None] = np.nan
+    return np.fromiter(map(codes.__getitem__, names), np.float64, len(names))
 
 
 def _find_top(logprob: Floats) -> Floats:
     """(N,) probability of the most likely option, NaN where there is none."""
-    top = np.where(np.isnan(logprob), -np.inf, logprob).max(axis=1)
-    return np.where(np.isnan(logprob).all(axis=1), np.nan, np.exp(top))
+    return np.asarray(np.exp(np.fmax.reduce(logprob, axis=1)))
 
 
 def _code_twins(found: Sequence[Samples], frame: Frame) -> NDArray[np.intp] | None:
     """(N,) the pair of each document, -1 for none; None where no two documents are twins."""
     pairs: dict[int, str] = {}
-    for one in found:
-        for key, pair in zip(one.keys, one.answers.twins if one.answers else [], strict=True):
-            if pair is not None:
-                pairs[frame.place[key]] = pair
+    last: tuple[list[str], list[str | None]] | None = None
+    for keys, twins in ((one.keys, one.answers.twins) for one in found if one.answers is not None):
+        if last is None or last[0] is not keys or last[1] is not twins:  # not those of the model before
+            last = keys, twins
+            pairs |= {frame.place[key]: pair for key, pair in zip(keys, twins, strict=True) if pair is not None}
     numbers = {pair: k for k, pair in enumerate(dict.fromkeys(pairs.values()))}
     if len(numbers) == len(pairs):
         return None
-    twins = np.full(len(frame.place), -1, dtype=np.intp)
+    twin = np.full(len(frame.place), -1, dtype=np.intp)
     for row, pair in pairs.items():
-        twins[row] = numbers[pair]
-    return twins
+        twin[row] = numbers[pair]
+    return twin

@@ -14,15 +14,10 @@ from lorafair.leaderboard.layout import Grid, lay_out
 from lorafair.leaderboard.line import Line
 from lorafair.leaderboard.row import Rows
 from lorafair.leaderboard.selection import DEFAULT
-from lorafair.record_file import write_records
+from lorafair.record_file import dump_record, write_records
 from lorafair.records import Row
 
 __all__ = ["render_csv", "render_json", "render_markdown", "render_terminal", "split_columns", "write_rows"]
-
-
-def dump_row(row: Row) -> str:
-    """One row as one line of JSON; NaN and infinity are null."""
-    return row.model_dump_json(by_alias=True)
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> None:
@@ -39,7 +34,7 @@ def write_rows(rows: Sequence[Row], path: Path) -> None:
 
 def render_json(rows: Sequence[Row]) -> str:
     """The rows of ``rows.jsonl`` as one JSON list."""
-    return "[\n" + ",\n".join(dump_row(row) for row in rows) + "\n]\n"
+    return "[\n" + ",\n".join(dump_record(row) for row in rows) + "\n]\n"
 
 
 def render_markdown(found: Rows, lines: Sequence[Line], chosen: frozenset[str] = DEFAULT) -> str:

@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import re
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -24,6 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_json
 
 from lorafair.isolation import is_built_in
 from lorafair.records import Row
@@ -39,6 +42,14 @@ _NAME = re.compile(r"rows\.[0-9a-f]{32}\.json\.gz")
 _LEFT_OUT = ("path", "starts")  # where samples stand, not what they say
 
 Told = dict[str, Any]
+
+
+class _Kept(BaseModel):
+    """What a copy holds: rows, and beside them what JSON holds."""
+
+    model_config = ConfigDict(extra="allow")
+
+    rows: list[Row]
 
 
 def keep_rows(audit: Audit, settings: Sequence[Any], metrics: Iterable[str], make: Callable[[], Told]) -> Told:
@@ -84,7 +95,8 @@ def _digest(value: Any, known: dict[int, bytes] | None = None) -> bytes:
     elif isinstance(value, dict):
         for name, each in value.items():
             said.update(_digest(name) + _digest(each, known))
-    elif isinstance(value, np.ndarray):
+    elif isinstance(value, np.ndarray | array):
+        value = np.asarray(value)
         said.update(f"{value.dtype} {value.shape} ".encode() + np.ascontiguousarray(value).tobytes())
     elif isinstance(value, set | frozenset):
         said.update(repr(sorted(value)).encode())
@@ -94,22 +106,32 @@ def _digest(value: Any, known: dict[int, bytes] | None = None) -> bytes:
         for each in value:
             said.update(_digest(each, known))
     else:
-        said.update(f"{type(value).__name__} ".encode() + json.dumps(value, default=repr).encode())
+        said.update(f"{type(value).__name__} ".encode() + _say(value))
     if listed:
         known[id(value)] = said.digest()  # the caller holds it: no other list has its id
     return said.digest()
 
 
 def _take_numbers(value: Sequence[Any]) -> bytes | None:
-    """Floats, or lists of them, as bytes; None for anything else."""
-    if isinstance(value[0], float) and set(map(type, value)) == {float}:
-        return b"numbers" + np.asarray(value, dtype=np.float64).tobytes()
-    if not isinstance(value[0], list):
+    """Floats, or lists of them, as bytes (an integer among them counts as one); None for anything else."""
+    if isinstance(value[0], float):
+        flat, told = value, b"numbers"
+    elif isinstance(value[0], list):
+        flat, told = list(chain.from_iterable(value)), b"lists" + np.array([*map(len, value)]).tobytes()
+    else:
         return None
-    flat = list(chain.from_iterable(value))
-    if not set(map(type, flat)) <= {float}:
+    try:
+        numbers = np.asarray(flat)
+    except ValueError:  # lists among them
         return None
-    return b"lists" + np.array([*map(len, value)]).tobytes() + np.asarray(flat, dtype=np.float64).tobytes()
+    return told + numbers.tobytes() if numbers.dtype == np.float64 and numbers.ndim == 1 else None
+
+
+def _say(value: Any) -> bytes:
+    try:
+        return to_json(value)
+    except (ValueError, TypeError):  # text that is no Unicode, and what is no JSON
+        return json.dumps(value, default=repr).encode()
 
 
 @cache
@@ -149,18 +171,19 @@ def _read(folder: Path, key: bytes) -> Told | None:
     return None
 
 
-def _unpack(text: bytes) -> Told:
-    from pydantic import TypeAdapter
-    from pydantic_core import from_json
+def _pack(told: Told) -> bytes:
+    return _Kept.model_construct(**told).model_dump_json(by_alias=True).encode()
 
-    told: Told = from_json(text)
-    return told | {"rows": TypeAdapter(list[Row]).validate_python(told["rows"])}
+
+def _unpack(text: bytes) -> Told:
+    found = _Kept.model_validate_json(text)
+    return {"rows": found.rows} | (found.model_extra or {})
 
 
 def _write(folder: Path, key: bytes, told: Told) -> None:
     part = folder / f".rows.{os.getpid()}.part"
     try:
-        text = json.dumps(told | {"rows": [row.model_dump(mode="json") for row in told["rows"]]}).encode()
+        text = _pack(told)
         if _unpack(text) != told:  # something that JSON does not hold
             return
         data = gzip.compress(text, 1, mtime=0)

@@ -55,8 +55,7 @@ def _list_members(samples: Samples) -> dict[tuple[str | None, str], Any]:
 
 def read_confidences(answers: Answers) -> Floats:
     """(n,) the largest probability among a document's options; NaN where they are not known or one is impossible."""
-    if len(set(map(len, answers.logprobs))) == 1 and answers.logprobs[0]:
-        options = np.array(answers.logprobs, dtype=np.float64)
+    if isinstance(options := answers.logprobs, np.ndarray) and options.shape[1]:
         return np.asarray(np.exp(np.where(np.isfinite(options).all(axis=1), options.max(axis=1), np.nan)))
     known = [max(each) if each and all(map(math.isfinite, each)) else math.nan for each in answers.logprobs]
     return np.exp(np.array(known, dtype=np.float64))

@@ -13,8 +13,9 @@ from lorafair.leaderboard.choice import Choice, read_choice
 from lorafair.leaderboard.foot import list_feet
 from lorafair.leaderboard.line import build_lines
 from lorafair.leaderboard.method_row import find_methods
-from lorafair.leaderboard.render import dump_row, render_csv, render_markdown
+from lorafair.leaderboard.render import render_csv, render_markdown
 from lorafair.leaderboard.row import build_rows
+from lorafair.record_file import dump_record
 from lorafair.records import Row
 from lorafair.samples import read_audit
 
@@ -45,7 +46,7 @@ def test_five_seeds_make_a_line_about_the_method(tmp_path: Path, write) -> None:
     level = mine[0].comparisons[0]
     assert (level.reference, level.verdict) == ("base", "worse")
     assert "5 training seeds crossed with 52 clusters" in level.method
-    assert [Row.model_validate(json.loads(dump_row(row))) for row in mine] == mine
+    assert [Row.model_validate(json.loads(dump_record(row))) for row in mine] == mine
     lines = build_lines(found.rows, bases=["base"], against=None)
     feet = " ".join(list_feet(found, lines))
     assert "lora r=8: claims about the method over 5 training seeds" in feet

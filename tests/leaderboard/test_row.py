@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lorafair.errors import LorafairError
-from lorafair.leaderboard.render import dump_row
 from lorafair.leaderboard.row import Rows, build_rows
+from lorafair.record_file import dump_record
 from lorafair.records import Row
 from lorafair.samples import read_audit
 
@@ -77,9 +77,9 @@ def test_unknown_reference_is_told_with_a_hint(audit_folder: Path) -> None:
 
 def test_rows_are_the_same_twice_and_json_has_no_nan(audit_folder: Path) -> None:
     one, other = (_rows(audit_folder, seed=4) for _ in range(2))
-    assert [dump_row(row) for row in one.rows] == [dump_row(row) for row in other.rows]
+    assert [dump_record(row) for row in one.rows] == [dump_record(row) for row in other.rows]
     for row in one.rows:
-        assert Row.model_validate(json.loads(dump_row(row))) == row
+        assert Row.model_validate(json.loads(dump_record(row))) == row
     assert _pick(_rows(audit_folder, seed=5), "planted").low != _pick(one, "planted").low
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lorafair import sample_copy
+from lorafair.answer import Answers
 from lorafair.leaderboard import row, row_copy
 from lorafair.leaderboard.choice import Choice
 from lorafair.leaderboard.row import Rows, build_rows
@@ -134,6 +137,45 @@ def test_damaged_and_forged_copies_are_not_believed(
     path.write_bytes(damage(path.read_bytes()))
     assert build_rows(read_audit([results]), **FEW) == first
     assert len(built) == 2
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+def test_what_json_does_not_hold_is_not_kept(
+    results: Path, built: list[int], monkeypatch: pytest.MonkeyPatch, number: float
+) -> None:
+    build = row._build
+
+    def spoil(*given: Any) -> Rows:
+        found = build(*given)
+        found.rows[3].estimate = number
+        return found
+
+    monkeypatch.setattr(row, "_build", spoil)
+    for _ in range(2):
+        assert repr(build_rows(read_audit([results]), **FEW).rows[3].estimate) == repr(number)
+    assert len(built) == 2
+    assert _list(results) == []
+
+
+def test_every_answer_counts(results: Path) -> None:
+    """A digest tells apart what differs in one number, one text, its place or its type."""
+    answers = Answers(["a", None], ["a", "b"], [[-1.0, -2.0], [-3.0, -4.0]], [0.5, math.nan], [None, "p"], ("a", "b"))
+    changed = [
+        {"labels": [None, "a"]},
+        {"answers": ["a", "a"]},
+        {"logprobs": [[-1.0, -2.0], [-3.0, -4.5]]},
+        {"logprobs": [[-1.0, -2.0], [-3.0], [-4.0]]},
+        {"logprobs": [[-1.0, -2.0, -3.0, -4.0]]},
+        {"logprobs": [[], []]},
+        {"probs": [0.5, 0.5]},
+        {"twins": ["p", None]},
+        {"classes": ("b", "a")},
+        {"positive": "a"},
+    ]
+    all_of_them = [answers, *(replace(answers, **each) for each in changed)]
+    assert len({row_copy._digest(one) for one in all_of_them}) == len(all_of_them)
+    texts: list[Any] = [["1"], ["1", "1"], [1.0], [1.5], [[1.0]], [[1.0], [1.0]], [[1.0, 1.0]], "1", ["\ud800"], [None]]
+    assert len({row_copy._digest(one) for one in texts}) == len(texts)
 
 
 def test_another_users_copy_is_not_believed(
