@@ -82,6 +82,7 @@ def leaderboard(
     groups; `lorafair plugins list --kind metric` shows what else there is.  Writes rows.jsonl into the first folder
     (not with --compare); needs no model.
     """
+    from lorafair.collection import skip_last_collection
     from lorafair.errors import LorafairError
     from lorafair.intersection import cross_attributes
     from lorafair.leaderboard.applicable import expand_metrics
@@ -105,6 +106,7 @@ def leaderboard(
         raise LorafairError("--compare compares each model with itself in the other folder: leave --against out.")
     if form == "json" and columns:
         raise LorafairError("--format json holds whole rows: leave --columns out, or choose another format.")
+    skip_last_collection()
     chosen = choose_columns(columns, frozenset(COLUMNS) if form == "csv" else DEFAULT)
     choice = read_choice(primary, correction, margin, config, permute, shares)
     if compare:

@@ -17,8 +17,11 @@ def cross_attributes(audit: Audit, pairs: Iterable[tuple[str, str]]) -> None:
     Raises:
         LorafairError: for an attribute that no document has, or one crossed with itself.
     """
-    known = {attribute for one in audit.samples for groups in one.groups for attribute in groups}
     faults, chosen = [], list(pairs)
+    if not chosen:
+        return
+    listed = {id(one.groups): one.groups for one in audit.samples}  # models with the same documents share the list
+    known = {attribute for each in listed.values() for groups in each for attribute in groups}
     for pair in chosen:
         faults += [
             f"No document has the attribute {name!r}.{did_you_mean(name, known)} There are: "
@@ -30,8 +33,8 @@ def cross_attributes(audit: Audit, pairs: Iterable[tuple[str, str]]) -> None:
             faults.append(f"{pair[0]!r} cannot be crossed with itself: name two attributes.")
     raise_faults("The attributes cannot be crossed", dict.fromkeys(faults))
     audit.arranged.clear()
-    for samples in audit.samples:
-        for groups in samples.groups:
+    for each in listed.values():
+        for groups in each:
             for one, other in chosen:
                 if one in groups and other in groups:
                     groups[f"{one}×{other}"] = [f"{a}×{b}" for a in groups[one] for b in groups[other]]

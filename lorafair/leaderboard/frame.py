@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,7 +154,7 @@ def _code(names: Sequence[str | None], own: tuple[str, ...], classes: tuple[str,
 
 def _find_top(logprob: Floats) -> Floats:
     """(N,) probability of the most likely option, NaN where there is none."""
-    return np.asarray(np.exp(np.fmax.reduce(logprob, axis=1)))
+    return np.asarray(np.exp(reduce(np.fmax, logprob.T)))
 
 
 def _code_twins(found: Sequence[Samples], frame: Frame) -> NDArray[np.intp] | None:

@@ -28,6 +28,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
+from lorafair.collection import collect_later
 from lorafair.isolation import is_built_in
 from lorafair.records import Row
 from lorafair.registry import load_registry
@@ -172,7 +173,7 @@ def _read(folder: Path, key: bytes) -> Told | None:
 
 
 def _pack(told: Told) -> bytes:
-    return _Kept.model_construct(**told).model_dump_json(by_alias=True).encode()
+    return to_json(_Kept.model_construct(**told), by_alias=True)
 
 
 def _unpack(text: bytes) -> Told:
@@ -184,8 +185,9 @@ def _write(folder: Path, key: bytes, told: Told) -> None:
     part = folder / f".rows.{os.getpid()}.part"
     try:
         text = _pack(told)
-        if _unpack(text) != told:  # something that JSON does not hold
-            return
+        with collect_later():
+            if _unpack(text) != told:  # something that JSON does not hold
+                return
         data = gzip.compress(text, 1, mtime=0)
         part.write_bytes(data)
         part.replace(folder / _sign(key, data))
