@@ -126,7 +126,7 @@ def list_columns(table: Table, shared: Shared) -> Columns:
         column = table.columns.column(name).combine_chunks()
         flat, ends = _read_numbers(column.values), _read_numbers(column.offsets)
         wide = np.diff(ends)
-        if (wide == wide[0]).all():
+        if len(wide) and (wide == wide[0]).all():
             return flat.reshape(len(wide), wide[0])
         listed = flat.tolist()
         return [listed[start:end] for start, end in pairwise(ends.tolist())]

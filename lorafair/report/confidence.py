@@ -55,7 +55,9 @@ def _list_members(samples: Samples) -> dict[tuple[str | None, str], Any]:
 
 def read_confidences(answers: Answers) -> Floats:
     """(n,) the largest probability among a document's options; NaN where they are not known or one is impossible."""
-    if isinstance(options := answers.logprobs, np.ndarray) and options.shape[1]:
+    if isinstance(options := answers.logprobs, np.ndarray):
+        if not options.shape[1]:
+            return np.full(len(options), np.nan)
         return np.asarray(np.exp(np.where(np.isfinite(options).all(axis=1), options.max(axis=1), np.nan)))
     known = [max(each) if each and all(map(math.isfinite, each)) else math.nan for each in answers.logprobs]
     return np.exp(np.array(known, dtype=np.float64))

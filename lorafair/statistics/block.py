@@ -41,7 +41,7 @@ class Resampled:
     """One table of means, and which estimands are resampled.
 
     ``known``: value, standard error and (C,) influence of every estimand, where they are known to be linear in the
-    sums of C clusters of which few are alike.
+    sums of C clusters; they serve where few of these are alike.
     """
 
     table: Table
@@ -56,7 +56,7 @@ class Resampled:
     @cached_property
     def linear(self) -> _Linear | None:
         """The estimands' influences, where they are linear in the sums."""
-        if self.known is None:
+        if self.known is None or not self.alone:
             return _make_linear(self)
         value, se, influence = zip(*(self.known[key] for key in self.keys), strict=True)
         return _Linear(np.array(value), np.array(se), np.stack(influence))
@@ -66,8 +66,7 @@ class Resampled:
         if list(keys) == list(self.keys):
             return self
         few, linear = Resampled(self.table, keys, self.known), self.linear
-        if self.known is None:
-            few.sums = self.sums
+        few.sums = self.sums
         if linear is not None:
             at = [self.keys.index(key) for key in keys]
             few.linear = _Linear(linear.value[at], linear.se[at], linear.influence[at])
@@ -76,7 +75,7 @@ class Resampled:
     @property
     def alone(self) -> bool:
         """Whether no clusters are drawn by kinds."""
-        return self.known is not None or len(self.sums.times) == round(float(self.sums.times.sum()))
+        return len(self.sums.times) == round(float(self.sums.times.sum()))
 
 
 def studentise_block(each: Sequence[Resampled], settings: Settings, block: int) -> list[Floats]:

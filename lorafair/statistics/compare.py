@@ -68,7 +68,9 @@ def subtract(column: Column, label: str, reference: str, metric: Metric, setting
             how = f"{found.overall.method}, p by exact McNemar ({changed.gained} up, {changed.lost} down)"
             found = replace(found, overall=replace(found.overall, p=changed.p, method=how))
     if "odds" in apart.parts:  # its estimands are linear in the clusters' sums, as further resamples ask
-        column.cache["linear", label, reference] = {key: one.linear for key, one in apart.parts["studentised"].items()}
+        made = apart.parts["studentised"].items()
+        asked = {key: one.linear for key, one in made if key[1] or key[0] == "overall"}
+        column.cache[None, "linear", label, reference] = asked
     return Pair(column, label, reference, found)
 
 

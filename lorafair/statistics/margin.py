@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lorafair.statistics.interval import Estimate
+from lorafair.statistics.interval import TIE, Estimate
 from lorafair.statistics.studentised import Studentised
 
 
@@ -24,8 +24,9 @@ def judge_margin(estimate: Estimate, found: Studentised, margin: float) -> Estim
         return estimate
     t, n = found.t, len(found.t)
     lost = np.isinf(t)
-    above = np.sum((t <= (found.value - margin) / found.se) | lost)
-    below = np.sum((t >= (found.value + margin) / found.se) | lost)
+    slack = TIE * (abs(found.value) + margin)
+    above = np.sum((t <= (found.value - margin + slack) / found.se) | lost)
+    below = np.sum((t >= (found.value + margin - slack) / found.se) | lost)
     return replace(estimate, p_above=float((1 + above) / (n + 1)), p_below=float((1 + below) / (n + 1)))
 
 

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lorafair.statistics.confirmation import join_scales
-from lorafair.statistics.draw import Draw
 from lorafair.statistics.interval import Estimate
-from lorafair.statistics.mean import Sums, add_kinds, add_up, prove_mean, sample_kinds, sample_mean
+from lorafair.statistics.mean import Sums, add_kinds, add_up, evaluate, prove_mean, sample_kinds, sample_mean
 from lorafair.statistics.resample import Sampled, sample, take_draw
 from lorafair.statistics.settings import Settings
 from lorafair.statistics.summary import Summary
@@ -176,7 +175,7 @@ def sample_models(
 
 
 def sum_ahead(column: Column, labels: Sequence[str], metric: Metric, settings: Settings) -> None:
-    """Sum up the means of several models over the resamples at once, before :func:`sample_models` asks for each.
+    """Sample the means of models that share their resamples at once, before :func:`sample_models` asks for each.
 
     Args:
         labels: of the models, over all documents that each has.
@@ -184,20 +183,22 @@ def sum_ahead(column: Column, labels: Sequence[str], metric: Metric, settings: S
     """
     if column.tables is not None or not getattr(column.function or metric, "closed_form", False):
         return
-    draws: dict[int, tuple[Draw, list[Sums]]] = {}
+    drawn, waiting = (settings.resamples, settings.seed), dict[int, list[tuple[Any, Table, Sums]]]()
     for label in labels:
         table, scored = column.table(label)
         of: _Of = scored.tobytes(), None
-        if not len(table.y) or (label, *of, settings.resamples, settings.seed) in column.cache:
+        if not len(table.y) or (label, *of, *drawn) in column.cache:
             continue
         sums = _add_up(column, label, table, of)
         if len(add_kinds([table], partial(list, [sums]))[0].times) == table.clusters:
             column.cache[label, "mixed", (label,), *of] = True
-            draw = take_draw(table.clusters, settings.resamples, settings.seed)
-            draws.setdefault(id(draw), (draw, []))[1].append(sums)
-    for draw, each in draws.values():
-        draw.make_room(sum(sums.total.shape[1] for sums in each))
-        draw.prepare([[draw.place(column) for column in sums.total.T] for sums in each], products=False)
+            waiting.setdefault(table.clusters, []).append(((label, *of, *drawn), table, sums))
+    for clusters, each in waiting.items():
+        if len(each) > 1:
+            draw = take_draw(clusters, *drawn)
+            draw.make_room(sum(sums.total.shape[1] for _, _, sums in each))
+            draw.prepare([[draw.place(one) for one in sums.total.T] for _, _, sums in each], products=False)
+            column.cache.update({key: evaluate(sums, table, draw) for key, table, sums in each})
 
 
 _Of = tuple[bytes, tuple[str, tuple[str, ...]] | None]

@@ -127,8 +127,9 @@ class _Tally:
                 more["p_max"][mine] = np.count_nonzero(far[mine].max(axis=0) >= size[mine], axis=1)
         if settings.margin is not None:
             lost = np.isinf(t)
-            more["p_above"] = np.count_nonzero((t <= (value - settings.margin) / error) | lost, axis=1)
-            more["p_below"] = np.count_nonzero((t >= (value + settings.margin) / error) | lost, axis=1)
+            margin = settings.margin - TIE * (np.abs(value) + settings.margin)
+            more["p_above"] = np.count_nonzero((t <= (value - margin) / error) | lost, axis=1)
+            more["p_below"] = np.count_nonzero((t >= (value + margin) / error) | lost, axis=1)
         for key in keys:
             self.n[key] += settings.resamples
             self.counts[key] = {kind: n + int(more[kind][place[key]]) for kind, n in self.counts[key].items()}
@@ -156,7 +157,7 @@ def _open(pair: Pair, settings: Settings) -> _Tally:
         for attribute, each in summary.contrasts.items()
     }
     table, _ = pair.column.table(pair.label, pair.reference)
-    known = pair.column.cache.get(("linear", pair.label, pair.reference))
+    known = pair.column.cache.get((None, "linear", pair.label, pair.reference))
     return _count(table, overall, summary.contrasts, claimed, settings.resamples, known)
 
 

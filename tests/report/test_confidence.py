@@ -37,6 +37,13 @@ def test_bins_are_sklearns(pairs: list[tuple[float, bool]]) -> None:
     assert all(one.low <= one.accuracy <= one.high for one in bins)
 
 
+def test_answers_without_likelihoods_have_no_confidence() -> None:
+    samples = [{"answer": "yes", "target": "no", "doc": {"label": "no"}} for _ in range(3)]
+    answers = read_answers(samples, {}, "task", "place", [])
+    assert answers is not None
+    assert np.isnan(read_confidences(answers)).tolist() == [True] * 3
+
+
 def test_confidence_is_a_softmax_over_options_of_one_context() -> None:
     one = {
         "doc_id": 0,

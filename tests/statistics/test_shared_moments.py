@@ -10,14 +10,17 @@ import pytest
 
 from lorafair.metric import load_metric
 from lorafair.statistics.ahead import prepare_models
+from lorafair.statistics.block import Resampled
 from lorafair.statistics.compare import Column, measure, subtract
 from lorafair.statistics.draw import Draw
+from lorafair.statistics.interval import Estimate
 from lorafair.statistics.level_bound import bound_levels
+from lorafair.statistics.margin import judge_margin
 from lorafair.statistics.naming import _compare_again
 from lorafair.statistics.pair import Pair, sample_models
 from lorafair.statistics.resample import draw_weights, take_draw
 from lorafair.statistics.settings import Settings
-from lorafair.statistics.studentised import studentise, studentise_all
+from lorafair.statistics.studentised import Studentised, studentise, studentise_all
 from lorafair.statistics.summary import summarise
 from lorafair.statistics.table import Table
 from lorafair.statistics.tail import sharpen
@@ -129,15 +132,29 @@ def test_what_was_prepared_for_several_models_changes_nothing(even: bool, lackin
             assert_same(found.summary, plain.summary)
 
 
-def test_further_resamples_are_the_same_from_influences_that_are_known() -> None:
+@pytest.mark.parametrize("copied", [0, 130])
+def test_further_resamples_are_the_same_from_influences_that_are_known(copied: int) -> None:
     columns = make_column(4), make_column(4)
+    for column in columns:  # where most answers are the base's, clusters are alike in the difference, not in the models
+        if copied:
+            column.values["lora"][:] = column.values["base"]
+            column.values["lora"][4 * copied + 1 :: 4] = 1.0  # of group b
     prepare_models(columns[0], ["lora"], {"lora": ["base"]}, RATE, FEW)
     more = replace(FEW, most=3000)
     pairs = [subtract(column, "lora", "base", RATE, FEW) for column in columns]
-    assert [("linear", "lora", "base") in column.cache for column in columns] == [True, False]
+    assert [(None, "linear", "lora", "base") in column.cache for column in columns] == [True, False]
+    table, _ = columns[0].table("lora", "base")
+    assert Resampled(table, []).alone is (copied == 0)
     found, plain = (sharpen([pair], RATE, more)[0] for pair in pairs if pair is not None)
-    assert "p from 3000" in found.summary.contrasts["r"]["b"].method
+    assert "p from " in found.summary.overall.method + found.summary.contrasts["r"]["b"].method
     assert_same(found.summary, plain.summary)
+
+
+def test_a_margin_that_resamples_reach_exactly_counts_them_whatever_the_rounding() -> None:
+    t = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
+    for noise in (-1e-12, 0.0, 1e-12):
+        made = judge_margin(Estimate(0.1), Studentised(0.1 + noise, 0.1, t, True, np.empty(0)), 0.2)
+        assert (made.p_above, made.p_below) == (pytest.approx(3 / 6), pytest.approx(1 / 6))
 
 
 def test_a_further_group_is_asked_about_with_as_many_resamples_as_its_p_value_needs() -> None:
