@@ -3,8 +3,8 @@
 Every side runs in a process of its own, imports included: ``lorafair train`` on a file of pairs, and
 ``training_bare.py``, which reads the same pairs, masks prompt and padding alike, trains with the same settings and
 writes the checkpoint.  Pairs are interleaved and their order alternates; reported are medians of CPU-seconds (user and
-system) and of peak resident memory, and the ratio of the medians.  Results come as Markdown, and as JSON with
-``--json FILE``.
+system) and of peak resident memory, the ratio of the medians, and the median of the pairs' own ratios, which a machine
+that changes its speed between pairs moves less.  Results come as Markdown, and as JSON with ``--json FILE``.
 
     python benchmarks/training.py --model models/smollm2-135m --pairs 7
     python benchmarks/training.py --model models/smollm2-135m --only methods --methods lora,full
@@ -70,6 +70,7 @@ def compare(name: str, ours: Side, theirs: Side, pairs: int, folder: Path, goal:
         "cpu_seconds": {side: round(median[0], 2) for side, median in medians.items()},
         "peak_mib": {side: round(median[1]) for side, median in medians.items()},
         "ratio_cpu": round(cpu, 3),
+        "ratio_pairs": round(statistics.median(a / b for (a, _), (b, _) in zip(*figures.values(), strict=True)), 3),
         "ratio_peak": round(peak, 3),
         "goal": goal,
         "reached": None if goal is None else cpu <= goal and (peak <= goal or name == "sweep"),
@@ -106,10 +107,11 @@ def compare_methods(model: str, data: Path, methods: Sequence[str], pairs: int, 
 
 def write_table(title: str, rows: Sequence[dict[str, Any]]) -> str:
     """A Markdown table of comparisons."""
-    head = ["", "CPU-seconds", "against", "ratio", "peak MiB", "against", "ratio", "goal", "last losses"]
+    head = ["", "CPU-seconds", "against", "ratio", "of pairs", "peak MiB", "against", "ratio", "goal", "last losses"]
     lines = [f"## {title}", "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for row in rows:
         cells = [row["name"], row["cpu_seconds"]["ours"], row["cpu_seconds"]["theirs"], row["ratio_cpu"]]
+        cells.append(row["ratio_pairs"])
         cells += [row["peak_mib"]["ours"], row["peak_mib"]["theirs"], row["ratio_peak"]]
         goal = "" if row["goal"] is None else f"≤ {row['goal']}: {'reached' if row['reached'] else 'missed'}"
         cells += [goal, ", ".join(f"{loss:.4f}" for loss in row.get("losses", ()))]
