@@ -12,7 +12,7 @@ import numpy as np
 
 from lorafair.statistics.grouping import name_gap
 from lorafair.statistics.interval import Estimate
-from lorafair.statistics.level_bound import Bounds, bound_all, bound_levels
+from lorafair.statistics.level_bound import Bounds, bound_all
 from lorafair.statistics.projection import METHOD, project_change
 from lorafair.statistics.settings import Settings
 from lorafair.statistics.table import Floats, Metric, Table
@@ -149,14 +149,3 @@ def _bound_parts(
 def _value_documents(metric: Metric, table: Table) -> Floats:
     value: Callable[[Table], Floats] | None = getattr(metric, "document_value", None)
     return table.y if value is None else value(table)
-
-
-def bound_groups(metric: Metric, table: Table, attribute: str, settings: Settings) -> list[tuple[float, float]] | None:
-    """Simultaneous bounds of the levels of all groups that have one: see :func:`bound_levels`.
-
-    Args:
-        metric: the mean of its ``document_value``, or of ``y``.
-        settings: the bounds hold together at ``1 - alpha``.
-    """
-    found = bound_levels([_value_documents(metric, table)], table, attribute, settings)
-    return None if found is None else found[0]

@@ -54,9 +54,7 @@ def is_even(sampled: Sampled, table: Table) -> bool:
     return sampled.clusters > 1 and bool(sampled.linear[used].all() and known)
 
 
-def prepare_even(
-    asked: Sequence[tuple[Table, Sequence[Sampled]]], apart: Mapping[tuple[int, int], Sampled] | None = None
-) -> None:
+def prepare_even(asked: Sequence[tuple[Table, Sequence[Sampled]]], apart: Mapping[tuple[int, int], Sampled]) -> None:
     """Studentise what the summaries of several models and pairs are made of.
 
     A model's contrasts and its levels' log-odds, and for its pairs the levels, are then found in its ``parts``, a
@@ -89,7 +87,7 @@ def prepare_even(
         one.parts["even"] = levels
         _finish_model(one, levels, draw)
     for table, pair in pairs:
-        difference = (apart or {})[id(pair[0]), id(pair[1])]
+        difference = apart[id(pair[0]), id(pair[1])]
         studentised, odds = difference.parts.setdefault("studentised", {}), difference.parts.setdefault("odds", {})
         for (name, e), other in zip(models[id(pair[0])][1].items(), models[id(pair[1])][1].values(), strict=True):
             sides = range(len(e.u))
